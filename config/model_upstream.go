@@ -1,0 +1,86 @@
+package config
+
+import "time"
+
+// Upstream is one upstream block.
+type Upstream struct {
+	Pos       Pos
+	Name      string
+	Zone      string // empty if none
+	ZoneSize  int64  // 0 if written elsewhere or not at all
+	Method    Method
+	Servers   []UpstreamServer // in the order of the file
+	Keepalive Keepalive
+
+	Resolver        *Resolver // nil: the http block's
+	ResolverTimeout time.Duration
+}
+
+// MethodKind is a balancing method.
+type MethodKind uint8
+
+// Balancing methods.
+const (
+	RoundRobin MethodKind = iota
+	LeastConn
+	IPHash
+	Hash
+	Random
+	LeastTime
+)
+
+// String gives the word of the configuration.
+func (m MethodKind) String() string {
+	return [...]string{"round_robin", "least_conn", "ip_hash", "hash", "random", "least_time"}[m]
+}
+
+// TimeKind is what least_time measures.
+type TimeKind uint8
+
+// Values of the argument of least_time.
+const (
+	TimeNone TimeKind = iota
+	TimeHeader
+	TimeLastByte
+)
+
+// Method is a balancing method with its arguments.
+type Method struct {
+	Pos        Pos // zero for the default method
+	Kind       MethodKind
+	Key        Text     // Hash
+	Consistent bool     // Hash
+	Two        bool     // Random: take the better of two
+	Time       TimeKind // LeastTime, and Random with least_time=; TimeNone means least_conn there
+	Inflight   bool     // LeastTime, and Random with least_time=: count unfinished requests
+}
+
+// UpstreamServer is one server line of an upstream.
+type UpstreamServer struct {
+	Pos         Pos
+	Address     string // as written: "host:port", "host", "[v6]:port", "unix:/path"
+	Host        string // without port and brackets; empty for Unix
+	Port        uint16 // 80 unless written
+	PortSet     bool   // whether the port was written
+	Unix        string // path of a unix socket
+	Weight      int
+	MaxConns    int // 0: no limit
+	MaxFails    int // 0: never shut out
+	FailTimeout time.Duration
+	SlowStart   time.Duration
+	Backup      bool
+	Down        bool
+	Drain       bool
+	Route       string
+	Resolve     bool
+	Service     string
+}
+
+// Keepalive are the keepalive* directives of an upstream.
+type Keepalive struct {
+	Connections int  // idle connections kept; 0: none
+	Local       bool // do not share idle connections between locations
+	Requests    int
+	Time        time.Duration
+	Timeout     time.Duration
+}
