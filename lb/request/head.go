@@ -1,0 +1,180 @@
+package request
+
+// Span is a part of a Head's buffer, by offsets, so that it survives the
+// buffer's growth.
+type Span struct{ Off, End uint32 }
+
+// Len is the number of bytes.
+func (s Span) Len() int { return int(s.End - s.Off) }
+
+// Field is one header field as received.
+type Field struct {
+	Name, Value Span
+	LineEnd     uint32  // where the field's line ends, its line end included
+	ID          FieldID // which of the known names it bears, or FieldOther
+	Skip        bool    // not to be written on: hop by hop, hidden or replaced
+}
+
+// Head is the ordered list of header fields of a message, as spans of the
+// bytes in which they arrived. Unchanged neighbours can be written on as one
+// run of bytes.
+type Head struct {
+	Buf    []byte
+	Fields []Field
+	// CRLF tells that every line ends in CR LF with the value directly before
+	// it, so that lines may be copied as they are.
+	CRLF  bool
+	first [fieldCount]uint16 // 1 + index of the first field of a known name
+}
+
+// Reset empties the head and gives it the buffer that spans refer to.
+func (h *Head) Reset(buf []byte) {
+	h.Buf = buf
+	h.Fields = h.Fields[:0]
+	h.CRLF = true
+	h.first = [fieldCount]uint16{}
+}
+
+// Bytes returns the bytes of a span.
+func (h *Head) Bytes(s Span) []byte { return h.Buf[s.Off:s.End:s.End] }
+
+// Name returns a field's name as received.
+func (h *Head) Name(f *Field) []byte { return h.Bytes(f.Name) }
+
+// Value returns a field's value without surrounding white space.
+func (h *Head) Value(f *Field) []byte { return h.Bytes(f.Value) }
+
+// Append adds a field whose bytes already stand in the buffer.
+func (h *Head) Append(f Field) {
+	h.Fields = append(h.Fields, f)
+	if f.ID != FieldOther && h.first[f.ID] == 0 {
+		h.first[f.ID] = uint16(len(h.Fields))
+	}
+}
+
+// Add appends a field with new bytes, written behind the buffer's contents.
+func (h *Head) Add(name, value []byte) {
+	at := uint32(len(h.Buf))
+	h.Buf = append(h.Buf, name...)
+	h.Buf = append(h.Buf, ": "...)
+	h.Buf = append(h.Buf, value...)
+	h.Buf = append(h.Buf, "\r\n"...)
+	end := uint32(len(h.Buf))
+	h.Append(Field{
+		Name:    Span{at, at + uint32(len(name))},
+		Value:   Span{at + uint32(len(name)) + 2, end - 2},
+		LineEnd: end,
+		ID:      Known(name),
+	})
+}
+
+// Has tells whether a field of a known name is there.
+func (h *Head) Has(id FieldID) bool { return h.first[id] != 0 }
+
+// Get returns the value of the first field of a known name.
+func (h *Head) Get(id FieldID) ([]byte, bool) {
+	i := h.first[id]
+	if i == 0 {
+		return nil, false
+	}
+	return h.Value(&h.Fields[i-1]), true
+}
+
+// First returns the index of the first field of a known name, or -1.
+func (h *Head) First(id FieldID) int { return int(h.first[id]) - 1 }
+
+// Find returns the value of the first field of that name, in any case.
+func (h *Head) Find(name []byte) ([]byte, bool) {
+	if id := Known(name); id != FieldOther {
+		return h.Get(id)
+	}
+	for i := range h.Fields {
+		if f := &h.Fields[i]; f.ID == FieldOther && EqualFold(h.Name(f), name) {
+			return h.Value(f), true
+		}
+	}
+	return nil, false
+}
+
+// SkipAll marks every field of a known name as not to be written on.
+func (h *Head) SkipAll(id FieldID) {
+	i := h.First(id)
+	if i < 0 {
+		return
+	}
+	for ; i < len(h.Fields); i++ {
+		if h.Fields[i].ID == id {
+			h.Fields[i].Skip = true
+		}
+	}
+}
+
+// SkipName marks every field of that name, in any case, as not to be written
+// on.
+func (h *Head) SkipName(name []byte) {
+	if id := Known(name); id != FieldOther {
+		h.SkipAll(id)
+		return
+	}
+	for i := range h.Fields {
+		if f := &h.Fields[i]; f.ID == FieldOther && EqualFold(h.Name(f), name) {
+			f.Skip = true
+		}
+	}
+}
+
+// AppendFields writes every field that is not skipped behind dst, unchanged
+// neighbours as one run.
+func (h *Head) AppendFields(dst []byte) []byte {
+	if !h.CRLF {
+		return h.appendEach(dst)
+	}
+	for i := 0; i < len(h.Fields); {
+		if h.Fields[i].Skip {
+			i++
+			continue
+		}
+		from := h.Fields[i].Name.Off
+		end := h.Fields[i].LineEnd
+		for i++; i < len(h.Fields) && !h.Fields[i].Skip && h.Fields[i].Name.Off == end; i++ {
+			end = h.Fields[i].LineEnd
+		}
+		dst = append(dst, h.Buf[from:end]...)
+	}
+	return dst
+}
+
+// appendEach writes field by field, for heads whose lines cannot be copied.
+func (h *Head) appendEach(dst []byte) []byte {
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		if f.Skip {
+			continue
+		}
+		dst = append(dst, h.Name(f)...)
+		dst = append(dst, ": "...)
+		dst = append(dst, h.Value(f)...)
+		dst = append(dst, "\r\n"...)
+	}
+	return dst
+}
+
+// EqualFold compares ASCII bytes without regard to case.
+func EqualFold(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, c := range a {
+		if d := b[i]; c != d && lower(c) != lower(d) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}

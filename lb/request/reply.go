@@ -1,0 +1,74 @@
+package request
+
+import (
+	"os"
+	"time"
+)
+
+// Reply is the reply to one request: its head, and how much of it was sent.
+type Reply struct {
+	Status int
+	Reason []byte // an upstream's status text; nil: the standard one
+	// Head holds an upstream's fields to pass on; nil for weir's own replies.
+	// Fields marked Skip stay behind.
+	Head *Head
+	// Length of the body; -1: unknown until its end.
+	Length int64
+	// ContentType, Location and ETag are written where they are not nil;
+	// LastModified where it is not zero. An upstream's reply leaves them to Head.
+	ContentType  []byte
+	Location     []byte
+	ETag         []byte
+	LastModified time.Time
+	Added        []AddedField // further fields, in order
+	NoBody       bool         // HEAD, 204, 304: a head only, whatever Length says
+	Ranges       bool         // Accept-Ranges is offered and Range honoured
+	Local        bool         // the reply was made by weir, not by an upstream
+	Cacheable    bool         // answered from a file: conditional requests apply
+	Hurry        bool         // unbuffered: body bytes leave at once
+
+	HeadSent  bool
+	Sent      int64 // all bytes written to the client for this reply
+	BodySent  int64 // of the body, without framing
+	Completed bool
+	// Close asks for the connection to be closed after this reply; Broken
+	// that it is closed at once, so that the client sees an unfinished message.
+	Close  bool
+	Broken bool
+}
+
+// AddedField is a field that weir adds to a reply.
+type AddedField struct {
+	Name  string
+	Value []byte
+}
+
+// Add appends a field to the reply.
+func (p *Reply) Add(name string, value []byte) {
+	p.Added = append(p.Added, AddedField{name, value})
+}
+
+// Clear takes back a reply of which nothing was sent, so that another can be
+// made in its place.
+func (p *Reply) Clear() {
+	*p = Reply{Length: -1, Added: p.Added[:0], Close: p.Close, Sent: p.Sent}
+}
+
+// Out is the way back to the client. HTTP/1 connections and HTTP/2 streams
+// implement it. Errors mean that the client is gone; nothing more needs to be
+// written then.
+type Out interface {
+	// Begin takes the head of r.Reply, which from then on must not change. It
+	// is held back to leave together with the first bytes of the body.
+	Begin() error
+	// Write sends body bytes; p is the caller's again on return.
+	Write(p []byte) error
+	// SendFile sends n bytes of a file from an offset.
+	SendFile(f *os.File, offset, n int64) error
+	// Flush sends what is held back.
+	Flush() error
+	// End completes the reply, with trailers where they are not nil.
+	End(trailers *Head) error
+	// Interim sends a 1xx reply with the fields of h.
+	Interim(status int, h *Head) error
+}

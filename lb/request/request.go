@@ -1,0 +1,163 @@
+package request
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/variable"
+)
+
+// Version is the protocol version of a message, ten times major plus minor.
+type Version uint8
+
+// The versions weir speaks.
+const (
+	HTTP09 Version = 9
+	HTTP10 Version = 10
+	HTTP11 Version = 11
+	HTTP20 Version = 20
+)
+
+// Conn is what is known of a downstream connection; it stays the same for all
+// of its requests, apart from Requests.
+type Conn struct {
+	Number   uint64 // counts connections since the process started ($connection)
+	Requests uint64 // requests so far, this one included
+	Start    time.Time
+	Remote   netip.AddrPort // the client as the socket tells it; invalid for unix sockets
+	Local    netip.AddrPort // the address it reached
+	UnixPath string         // the listening path of a unix socket
+	ProxySrc netip.AddrPort // client and destination of a PROXY header
+	ProxyDst netip.AddrPort
+	TLS      TLS // nil: plain
+
+	RemoteText []byte // the client's address in text: "192.0.2.1", "unix:"
+}
+
+// TLS gives the values of the `$ssl_…` variables of a connection.
+type TLS interface {
+	// Value returns the value of the variable named `$ssl_NAME`; ok is false
+	// where it has none.
+	Value(name string) (value string, ok bool)
+	// Verified is the outcome of checking the client's certificate: "NONE",
+	// "SUCCESS" or "FAILED:reason".
+	Verified() string
+}
+
+// Request is one request and its reply. It is used by one goroutine at a
+// time.
+type Request struct {
+	Conn *Conn
+	Log  *errorlog.Logger // the error log of the location
+
+	// As received; set by the codec.
+	Head    Head
+	Line    Span // the request line without its line end
+	Method  Span
+	Target  Span // the request target's path and query ($request_uri)
+	Scheme  Span // of an absolute-form target, else empty
+	HostRaw Span // host (and port) of an absolute-form target, or of Host
+	Version Version
+	Length  int64 // bytes of line and head
+	Verb    Verb  // the method, where it is one that weir treats in a special way
+	Body    Body
+
+	// Where it goes; set by routing.
+	Host       []byte // lower case, no port ($host)
+	Path       []byte // decoded and normalised ($uri)
+	Args       []byte // the query without "?" ($args)
+	HasArgs    bool   // there was a "?"
+	Plain      bool   // Path is the target's path byte for byte, and no rewrite changed it
+	Internal   bool   // after an internal redirect
+	Redirects  int    // internal redirects and rewrites so far
+	ServerName []byte // the virtual server's first name ($server_name)
+	User       []byte // of basic authentication ($remote_user)
+	Root       *variable.Text
+	Alias      bool
+
+	// The client after realip; at first the same as Conn's.
+	Client     netip.Addr
+	ClientPort uint16
+	ClientText []byte
+
+	Start    time.Time
+	Attempts []Attempt
+	Captures Captures
+	Reply    Reply
+	Out      Out
+
+	// RateLimit and RateAfter hold `limit_rate` in bytes per second (0: none)
+	// and `limit_rate_after` in bytes.
+	RateLimit, RateAfter int64
+
+	arena variable.Arena
+	memos []variable.Memo
+}
+
+// Reset makes the request ready for the next one of a connection; slots is
+// the number of memos the configuration's variables need.
+func (r *Request) Reset(conn *Conn, slots int) {
+	head, attempts, memos, captures := r.Head, r.Attempts[:0], r.memos, r.Captures
+	added, arena, trailers := r.Reply.Added[:0], r.arena, r.Body.Trailers
+	*r = Request{Conn: conn, Head: head, Attempts: attempts, arena: arena}
+	r.Head.Reset(nil)
+	r.arena.Reset()
+	r.Captures.pairs = captures.pairs[:0]
+	r.Reply.Added = added
+	r.Reply.Length = -1
+	r.Body.Trailers = trailers
+	if cap(memos) < slots {
+		memos = make([]variable.Memo, slots)
+	}
+	r.memos = memos[:slots]
+	clear(r.memos)
+	r.Client, r.ClientPort, r.ClientText = conn.Remote.Addr(), conn.Remote.Port(), conn.RemoteText
+}
+
+// Arena implements variable.Source.
+func (r *Request) Arena() *variable.Arena { return &r.arena }
+
+// Memo implements variable.Source.
+func (r *Request) Memo(slot int) *variable.Memo { return &r.memos[slot] }
+
+// MethodName returns the method's bytes.
+func (r *Request) MethodName() []byte { return r.Head.Bytes(r.Method) }
+
+// URI returns path and query as the client sent them.
+func (r *Request) URI() []byte { return r.Head.Bytes(r.Target) }
+
+// Attempt is one exchange with one peer, as `$upstream_…` and the log show it.
+type Attempt struct {
+	Addr       string        // the peer's address; the group's name when no peer could be picked
+	ServerName string        // as written in the `server` line
+	Status     int           // 0: none was received
+	Connect    time.Duration // -1: not reached, for each of the three
+	Header     time.Duration
+	Response   time.Duration
+	Sent       int64 // bytes to the peer and back
+	Received   int64
+	Length     int64 // of the body received
+	Redirected bool  // an internal redirect lies between the attempt before and this one
+}
+
+// Captures are the groups of the last regular expression that matched, $1 to
+// $9 and on.
+type Captures struct {
+	Subject []byte
+	pairs   []int
+}
+
+// Set remembers the groups of a match as pairs of offsets into subject.
+func (c *Captures) Set(subject []byte, pairs []int) {
+	c.Subject = subject
+	c.pairs = append(c.pairs[:0], pairs...)
+}
+
+// Group returns the n-th group, empty where it took no part in the match.
+func (c *Captures) Group(n int) ([]byte, bool) {
+	if 2*n+1 >= len(c.pairs) || c.pairs[2*n] < 0 {
+		return nil, false
+	}
+	return c.Subject[c.pairs[2*n]:c.pairs[2*n+1]], true
+}
