@@ -1,0 +1,25 @@
+// Package program tells tests which outside programs (nginx, node, openssl …) are at hand. A test that needs one calls
+// Need; without the program it is skipped with the word SKIP-PROGRAM, which .ci/run counts, and with WEIR_NEED_PROGRAMS=1
+// in the environment it fails, so that continuous integration cannot pass by skipping.
+package program
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Need returns the path of an outside program found in PATH, or skips the test; it fails the test instead when
+// WEIR_NEED_PROGRAMS is 1.
+func Need(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("WEIR_NEED_PROGRAMS") == "1" {
+		t.Fatalf("this test needs the program %s: %v", name, err)
+	}
+	t.Skipf("SKIP-PROGRAM %s: %v", name, err)
+	return ""
+}
