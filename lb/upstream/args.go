@@ -1,0 +1,113 @@
+package upstream
+
+import "net/netip"
+
+// PickArgs is one request's side of picking: what it says about itself and
+// what it remembers from attempt to attempt. The exported fields are set by
+// the caller before Pick and may change between attempts (Now must be set
+// anew). Reset makes it ready for the next request; it then allocates nothing
+// in steady state. It belongs to one goroutine at a time.
+type PickArgs struct {
+	// Now is the time in nanoseconds of the clock used for all calls.
+	Now int64
+	// Key is the rendered key of the hash methods.
+	Key []byte
+	// Client is the client's address for ip_hash. The zero value stands for
+	// a client on a unix socket.
+	Client netip.Addr
+	// Hint is the sticky id the request is bound to; empty: none.
+	Hint []byte
+
+	pool     *Pool // whose positions tried holds
+	peer     *Peer // picked and not yet released
+	tried    tried // in the current group
+	backup   bool  // the primary servers are exhausted
+	seeded   bool  // hash holds the start of this request
+	counted  bool  // this attempt counts as in flight for least_time
+	rounds   uint8 // rounds of a hash or random method that found no peer
+	rehashes uint32
+	hash     uint32
+}
+
+// Reset forgets everything about the request but keeps the memory.
+func (a *PickArgs) Reset() {
+	more := a.tried.more
+	*a = PickArgs{}
+	a.tried.more = more
+	a.tried.clear()
+}
+
+// Peer returns the peer picked and not yet released, or nil.
+func (a *PickArgs) Peer() *Peer { return a.peer }
+
+// tried is a set of positions in a group. Up to 256 need no memory of their
+// own; memory for more stays with the set.
+type tried struct {
+	bits [4]uint64
+	more []uint64
+	n    int // members; most requests ask an empty set
+}
+
+func (t *tried) has(i int) bool {
+	return t.n != 0 && t.test(i)
+}
+
+func (t *tried) test(i int) bool {
+	w, bit := i>>6, uint64(1)<<(i&63)
+	if w < len(t.bits) {
+		return t.bits[w]&bit != 0
+	}
+	w -= len(t.bits)
+	return w < len(t.more) && t.more[w]&bit != 0
+}
+
+func (t *tried) add(i int) {
+	if t.test(i) {
+		return
+	}
+	t.n++
+	w, bit := i>>6, uint64(1)<<(i&63)
+	if w < len(t.bits) {
+		t.bits[w] |= bit
+		return
+	}
+	w -= len(t.bits)
+	for len(t.more) <= w {
+		t.more = append(t.more, 0)
+	}
+	t.more[w] |= bit
+}
+
+func (t *tried) clear() {
+	t.bits = [4]uint64{}
+	clear(t.more)
+	t.n = 0
+}
+
+// bind makes a speak of the peers of p. When the pool was swapped between two
+// attempts of the request, the peers it tried keep being left out under their
+// new positions; one that is gone is forgotten.
+func (a *PickArgs) bind(p *Pool) {
+	old := a.pool
+	a.pool = p
+	if old == nil {
+		return
+	}
+	before := old.group(a.backup)
+	was := a.tried
+	was.more = append([]uint64(nil), was.more...)
+	a.tried.clear()
+	a.backup = a.backup && p.backup != nil
+	a.seeded = false
+	after := p.group(a.backup)
+	for i := range before.peers {
+		if !was.has(i) {
+			continue
+		}
+		for j := range after.peers {
+			if after.peers[j].resident == before.peers[i].resident {
+				a.tried.add(j)
+			}
+		}
+	}
+}

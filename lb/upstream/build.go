@@ -1,0 +1,145 @@
+package upstream
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// noLimit in a slot's limits stands for nginx's 0.
+const noLimit = math.MaxInt32
+
+// NewPool builds the pool of cfg. Peers that old, the pool so far, has too (by
+// line, address and route) share their record with it: requests in work,
+// failures, weights, counters and idle connections go on. NewPool leaves old as
+// it is, so a pool that is not put into use after all needs no undoing. One
+// that is put into use is told so by TakeOver. old may be nil.
+func NewPool(cfg Config, old *Pool) (*Pool, error) {
+	if err := check(cfg); err != nil {
+		return nil, err
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.NewPCG(rand.Uint64(), rand.Uint64())
+	}
+	how := cfg.Method
+	how.Inflight = how.Inflight && how.Kind == LeastTime
+	p := &Pool{name: cfg.Name, how: how, method: newMethod(how, cfg.Rand), shared: &shared{}}
+	known := map[identity]*resident{}
+	if old != nil {
+		p.shared = old.shared
+		for _, peer := range old.Peers() {
+			known[peer.resident.identity] = peer.resident
+		}
+	}
+	seen := map[identity]int{}
+	p.primary = newGroup(cfg.Servers, false, known, seen)
+	p.backup = newGroup(cfg.Servers, true, known, seen)
+	if len(p.backup.peers) == 0 {
+		p.backup = nil
+	}
+	for _, g := range p.groups() {
+		for i := range g.peers {
+			g.peers[i].shared = p.shared
+			if g.slots[i].admit != admitNone {
+				p.tries++
+			}
+		}
+		p.method.prepare(g)
+	}
+	p.single = len(p.primary.peers) == 1 && p.backup == nil
+	return p, nil
+}
+
+func check(cfg Config) error {
+	primaries := 0
+	for i := range cfg.Servers {
+		s := &cfg.Servers[i]
+		switch {
+		case s.Weight < 1 || s.Weight > math.MaxInt32:
+			return fmt.Errorf("upstream %q: server %q: invalid weight %d", cfg.Name, s.Name, s.Weight)
+		case s.MaxConns < 0 || s.MaxFails < 0 || s.FailTimeout < 0:
+			return fmt.Errorf("upstream %q: server %q: negative limit", cfg.Name, s.Name)
+		case s.Backup && !cfg.Method.AllowsBackup():
+			return fmt.Errorf("upstream %q: server %q: balancing method does not support parameter \"backup\"", cfg.Name, s.Name)
+		case !s.Backup:
+			primaries += len(s.Addrs)
+		}
+	}
+	if primaries == 0 && !cfg.AllowEmpty {
+		return fmt.Errorf("no servers in upstream %q", cfg.Name)
+	}
+	return nil
+}
+
+// newGroup makes the peers of the primary or of the backup servers.
+func newGroup(servers []Server, backup bool, known map[identity]*resident, seen map[identity]int) *group {
+	g := &group{bySID: map[string]int32{}}
+	n := 0
+	for i := range servers {
+		if servers[i].Backup == backup {
+			n += len(servers[i].Addrs)
+		}
+	}
+	g.slots, g.peers = make([]slot, n), make([]Peer, n)
+	fresh := make([]hot, n) // in one piece: neighbours share pages
+	n = 0
+	for i := range servers {
+		if servers[i].Backup != backup {
+			continue
+		}
+		for _, addr := range servers[i].Addrs {
+			g.place(n, &servers[i], addr)
+			g.settle(n, &servers[i], &fresh[n], known, seen)
+			n++
+		}
+	}
+	return g
+}
+
+// place writes what does not change of the peer at position n.
+func (g *group) place(n int, s *Server, addr Addr) {
+	p := &g.peers[n]
+	p.Server, p.Addr, p.Text, p.Backup = s.Name, addr, addr.String(), s.Backup
+	p.SID = routeID(s.Route, p.Text)
+	p.facts = Facts{Down: s.Down, Drain: s.Drain, Order: s.Order, Verdict: s.Verdict}
+	p.slot = &g.slots[n]
+	*p.slot = slot{
+		weight:      int32(s.Weight),
+		connLimit:   limit(s.MaxConns),
+		failLimit:   limit(s.MaxFails),
+		failTimeout: int32(min(s.FailTimeout/time.Second, math.MaxInt32)),
+		admit:       admissionOf(Combine(p.facts)),
+	}
+	g.total += int64(s.Weight)
+	if _, taken := g.bySID[p.SID]; !taken {
+		g.bySID[p.SID] = int32(n)
+	}
+}
+
+// settle connects the peer at position n to its record, a known or a new one.
+func (g *group) settle(n int, s *Server, fresh *hot, known map[identity]*resident, seen map[identity]int) {
+	p := &g.peers[n]
+	id := identity{line: s.ID, addr: p.Text, route: s.Route}
+	if id.line == "" {
+		id.line = s.Name
+	}
+	nth := seen[id]
+	seen[id]++
+	id.nth = nth
+	r := known[id]
+	if r == nil {
+		*fresh = hot{checked: longAgo, accessed: longAgo, effective: int32(s.Weight)}
+		r = &resident{hot: fresh, identity: id}
+	}
+	p.resident = r
+	p.slot.hot = r.hot
+}
+
+// limit turns a configured limit, 0 for none, into one that is compared only.
+func limit(n int) int32 {
+	if n == 0 {
+		return noLimit
+	}
+	return int32(min(n, noLimit-1))
+}

@@ -1,0 +1,165 @@
+package upstream
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"math"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// Addr is where a peer listens: an IP address and port, or, when Path is not
+// empty, a unix socket.
+type Addr struct {
+	AddrPort netip.AddrPort
+	Path     string
+}
+
+// String returns the address as nginx prints it: "10.0.0.1:80", "[::1]:80"
+// or "unix:/run/app.sock".
+func (a Addr) String() string {
+	if a.Path != "" {
+		return "unix:" + a.Path
+	}
+	return a.AddrPort.String()
+}
+
+// Server is one server line of an upstream with the addresses its name stands
+// for. Each address becomes one peer. No field has a hidden default: the
+// caller fills in nginx's.
+type Server struct {
+	// ID names the line across generations; empty means the name does.
+	ID string
+	// Name is the server as written, port included only if written.
+	Name  string
+	Addrs []Addr
+
+	Weight      int           // at least 1
+	MaxConns    int           // requests in work at most; 0: no limit
+	MaxFails    int           // failures that shut the peer out; 0: never
+	FailTimeout time.Duration // in whole seconds, the rest is cut off
+	Backup      bool
+	Down        bool   // written in the configuration
+	Drain       bool   // written in the configuration: only bound requests
+	Route       string // sticky id; empty: MD5 of the address
+
+	Order   Order   // what the operator ordered, over Down and Drain
+	Verdict Verdict // what the health checks concluded
+}
+
+// Peer is one address of an upstream server in one Pool. Its fields do not
+// change; what it experiences is kept in a record shared with the same peer of
+// the Pools before and after. A Peer may be used by many goroutines.
+type Peer struct {
+	Server string // the server as written
+	Addr   Addr
+	Text   string // Addr rendered once, for logs and $upstream_addr
+	SID    string // sticky id: the route, or the hex MD5 of Text
+	Backup bool
+
+	slot     *slot
+	resident *resident
+	shared   *shared
+	facts    Facts // but for Unavail
+}
+
+// slot is what a method must know of a peer, packed so that a walk over a
+// thousand of them stays in the cache. It does not change.
+type slot struct {
+	hot         *hot
+	weight      int32
+	connLimit   int32 // max_conns, math.MaxInt32 when there is no limit
+	failLimit   int32 // max_fails, math.MaxInt32 when failures never count
+	failTimeout int32 // seconds
+	admit       admission
+}
+
+// hot is the part of a peer's record that picking reads and writes: one cache
+// line. The upstream's lock guards it.
+type hot struct {
+	current      int64 // current weight of smooth round robin
+	checked      int64 // seconds: start of the period fails are counted in
+	accessed     int64 // seconds: the last failure
+	headerTime   int64 // ms, moving average; 0: none yet
+	responseTime int64 // ms, moving average; 0: none yet
+	requests     uint64
+	effective    int32 // effective weight: lowered by failures
+	conns        int32 // requests in work
+	fails        int32 // failures in the current period
+	_            [4]byte
+}
+
+// longAgo stands for "never" in checked and accessed. nginx writes 0 there and
+// compares it with the time since 1970; our clock may start at 0.
+const longAgo = math.MinInt64 / 4
+
+// resident is the record of a peer that outlives generations. The upstream's
+// lock guards it, but for conns and retired.
+type resident struct {
+	hot      *hot
+	identity identity
+	conns    atomic.Value // the connector's idle connections
+	retired  atomic.Bool
+	inflight inflight
+	counters counters
+}
+
+// identity tells whether a peer of a new Pool is one of the old Pool. nth
+// counts equal lines, which are different peers.
+type identity struct {
+	line, addr, route string
+	nth               int
+}
+
+// counters are what the status shows of a peer beyond the hot record.
+type counters struct {
+	responses [6]uint64 // by first digit of the status; 0: none
+	sent      uint64
+	received  uint64
+	failures  uint64
+	unavail   uint64
+	downtime  int64 // ns, closed periods only
+	downstart int64 // ns; valid while out
+	out       bool  // shut out by failures now
+	selected  int64 // ns
+}
+
+// Conns returns what SetConns stored, nil before. It is the connector's place
+// for the idle connections of this peer and survives reloads with it.
+func (p *Peer) Conns() any { return p.resident.conns.Load() }
+
+// SetConns stores v for Conns unless something is stored already, and returns
+// what is stored then. All values must be of one type.
+func (p *Peer) SetConns(v any) any {
+	if p.resident.conns.CompareAndSwap(nil, v) {
+		return v
+	}
+	return p.resident.conns.Load()
+}
+
+// Retired reports that the peer is no longer part of its upstream, so that its
+// connections need not be kept. Requests in work still end normally.
+func (p *Peer) Retired() bool { return p.resident.retired.Load() }
+
+// open reports whether s can take any request at second now: all conditions
+// but having been tried already.
+func (s *slot) open(h *hot, now int64) bool {
+	return s.admit == admitAll && s.able(h, now)
+}
+
+// able reports whether s is neither shut out by failures nor at max_conns.
+func (s *slot) able(h *hot, now int64) bool {
+	return h.conns < s.connLimit &&
+		(h.fails < s.failLimit || now-h.checked > int64(s.failTimeout))
+}
+
+// routeID returns the sticky id of a peer: the route of its server line, else
+// the lower-case hex MD5 of the address, which every node computes alike.
+func routeID(route, addr string) string {
+	if route != "" {
+		return route
+	}
+	sum := md5.Sum([]byte(addr))
+	return hex.EncodeToString(sum[:])
+}

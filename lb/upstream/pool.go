@@ -1,0 +1,189 @@
+package upstream
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// ErrNoLive is returned by Pick when no peer can take the request. nginx's
+// words for it are "no live upstreams while connecting to upstream".
+var ErrNoLive = errors.New("no live upstreams")
+
+// Config describes one upstream for NewPool.
+type Config struct {
+	Name    string
+	Method  Method
+	Servers []Server
+	// AllowEmpty lets an upstream have no primary server, as one whose
+	// members are found or edited at run time may.
+	AllowEmpty bool
+	// Rand feeds the random methods; nil: seeded by the system. It is used
+	// under the upstream's lock.
+	Rand rand.Source
+}
+
+// Pool is the set of peers of one upstream, as one generation sees it. It does
+// not change; all its methods may be called by many goroutines.
+type Pool struct {
+	name    string
+	how     Method
+	method  method // how, ready to pick
+	primary *group
+	backup  *group // nil: no backup servers
+	single  bool
+	tries   int
+	shared  *shared
+}
+
+// shared is what all Pools of one upstream have in common.
+type shared struct {
+	mu      sync.Mutex // guards the hot and cold records of all its peers
+	zombies int        // retired peers with requests still in work
+}
+
+// group is the primary or the backup peers of a pool, in the order of the
+// server lines. slots, peers and the positions in PickArgs run in parallel.
+type group struct {
+	slots []slot
+	peers []Peer
+	total int64            // weights of all, those that are down included
+	bySID map[string]int32 // first peer of each sticky id
+	table any              // what the method prepared for this group
+}
+
+// Outcome is what an attempt came to.
+type Outcome struct {
+	// Now is the time on the clock of PickArgs.Now.
+	Now int64
+	// Failed says that the attempt counts against the peer (max_fails).
+	Failed bool
+	// Next says that the request goes on to another peer although this one
+	// did not fail, as proxy_next_upstream does for http_403 and http_404.
+	Next bool
+	// Status is the peer's status code, 0 when there was none.
+	Status int
+	// HeaderTime and ResponseTime run from the begin of the attempt to the
+	// header and to the end of the reply. A negative HeaderTime says that
+	// there was no header; then neither counts.
+	HeaderTime, ResponseTime time.Duration
+	// Sent and Received are bytes to and from the peer.
+	Sent, Received int64
+}
+
+// Name returns the upstream's name.
+func (p *Pool) Name() string { return p.name }
+
+// Single reports that the pool has one server and no backup. Such a peer is
+// never shut out: its failures are ignored, and no other attempt makes sense.
+func (p *Pool) Single() bool { return p.single }
+
+// Tries returns how many attempts a request has when
+// proxy_next_upstream_tries sets no limit: the servers, backup servers
+// included, that are not taken out by configuration, order or verdict.
+func (p *Pool) Tries() int { return p.tries }
+
+// Peers returns the peers of the pool, primary before backup, each in the
+// order of the server lines. The caller owns the slice.
+func (p *Pool) Peers() []*Peer {
+	var all []*Peer
+	for _, g := range p.groups() {
+		for i := range g.peers {
+			all = append(all, &g.peers[i])
+		}
+	}
+	return all
+}
+
+// Pick chooses the peer of the next attempt of the request of a, or returns
+// ErrNoLive. Each peer picked must be released with the same a before the next
+// Pick.
+func (p *Pool) Pick(a *PickArgs) (*Peer, error) {
+	if a.pool != p {
+		a.bind(p)
+	}
+	p.shared.mu.Lock()
+	g, i := p.choose(a)
+	if i < 0 {
+		p.shared.mu.Unlock()
+		return nil, ErrNoLive
+	}
+	peer := g.take(a, i)
+	if p.how.Inflight {
+		a.counted = true
+		peer.resident.inflight.begin(a.Now)
+	}
+	p.shared.mu.Unlock()
+	a.peer = peer
+	return peer, nil
+}
+
+// choose finds a position for the request of a; -1: there is none.
+func (p *Pool) choose(a *PickArgs) (*group, int) {
+	now := a.Now / int64(time.Second)
+	if p.single {
+		s := &p.primary.slots[0]
+		if s.admit == admitNone || s.hot.conns >= s.connLimit ||
+			s.admit == admitBound && p.primary.hinted(a, now) < 0 {
+			return nil, -1
+		}
+		return p.primary, 0
+	}
+	g := p.group(a.backup)
+	i := p.method.pick(g, a, now)
+	if i < 0 && !a.backup && p.backup != nil {
+		a.backup = true
+		a.tried.clear()
+		g = p.backup
+		i = p.method.pick(g, a, now)
+	}
+	return g, i
+}
+
+// take enters the pick of position i in all the books.
+func (g *group) take(a *PickArgs, i int) *Peer {
+	s, peer := &g.slots[i], &g.peers[i]
+	h := s.hot
+	if now := a.Now / int64(time.Second); now-h.checked > int64(s.failTimeout) {
+		h.checked = now
+	}
+	h.conns++
+	h.requests++
+	peer.resident.counters.selected = a.Now
+	if h.conns == 1 && peer.Retired() {
+		peer.shared.zombies++
+	}
+	a.tried.add(i)
+	return peer
+}
+
+// hinted returns the position of the peer the request is bound to, if that
+// peer can take it; else -1. A draining peer can.
+func (g *group) hinted(a *PickArgs, now int64) int {
+	if len(a.Hint) == 0 {
+		return -1
+	}
+	i, ok := g.bySID[string(a.Hint)]
+	if !ok || a.tried.has(int(i)) {
+		return -1
+	}
+	if s := &g.slots[i]; s.admit == admitNone || !s.able(s.hot, now) {
+		return -1
+	}
+	return int(i)
+}
+
+func (p *Pool) group(backup bool) *group {
+	if backup && p.backup != nil {
+		return p.backup
+	}
+	return p.primary
+}
+
+func (p *Pool) groups() []*group {
+	if p.backup == nil {
+		return []*group{p.primary}
+	}
+	return []*group{p.primary, p.backup}
+}

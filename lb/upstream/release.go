@@ -1,0 +1,124 @@
+package upstream
+
+import "time"
+
+// Release gives the peer picked with a back and says what the attempt came to.
+// It reports whether this failure has shut the peer out, which the caller logs
+// as "upstream server temporarily disabled"; failures of further requests that
+// were under way at the same time are not reported again. Without a picked
+// peer it does nothing.
+func (p *Pool) Release(a *PickArgs, o Outcome) (disabled bool) {
+	peer := a.peer
+	if peer == nil {
+		return false
+	}
+	a.peer = nil
+	r := peer.resident
+	peer.shared.mu.Lock()
+	defer peer.shared.mu.Unlock()
+	if a.counted {
+		a.counted = false
+		r.inflight.end(o.ResponseTime, o.Now)
+	}
+	r.count(o)
+	r.sample(p.how, o)
+	r.hot.conns--
+	if r.hot.conns == 0 && r.retired.Load() {
+		peer.shared.zombies--
+	}
+	if o.Failed {
+		return !p.single && peer.fail(o.Now)
+	}
+	if p.single || r.hot.accessed < r.hot.checked {
+		r.hot.fails = 0
+		r.counters.returned(o.Now)
+	}
+	return false
+}
+
+// fail accounts a failure at time t and reports whether it shuts the peer out.
+func (p *Peer) fail(t int64) bool {
+	s, h := p.slot, p.slot.hot
+	now := t / int64(time.Second)
+	// A checked newer than the last failure is a period opened by a pick:
+	// the one live request of this fail_timeout has failed too.
+	probe := h.accessed < h.checked
+	h.fails = min(h.fails+1, noLimit-1)
+	h.accessed, h.checked = now, now
+	if s.failLimit == noLimit {
+		return false
+	}
+	h.effective = max(0, h.effective-s.weight/s.failLimit)
+	if h.fails < s.failLimit {
+		return false
+	}
+	c := &p.resident.counters
+	if !c.out {
+		c.out, c.downstart = true, t
+		c.unavail++
+	}
+	return h.fails == s.failLimit || probe
+}
+
+// count adds the outcome to the counters of the status.
+func (r *resident) count(o Outcome) {
+	c := &r.counters
+	class := o.Status / 100
+	if class < 1 || class >= len(c.responses) {
+		class = 0
+	}
+	c.responses[class]++
+	c.sent += uint64(max(0, o.Sent))
+	c.received += uint64(max(0, o.Received))
+	if o.Failed {
+		c.failures++
+	}
+}
+
+// returned closes the period in which the peer was shut out.
+func (c *counters) returned(t int64) {
+	if c.out {
+		c.out = false
+		c.downtime += t - c.downstart
+	}
+}
+
+// sample adds the times of a successful attempt to the averages. Others are
+// left out lest a peer that fails fast look fast.
+func (r *resident) sample(m Method, o Outcome) {
+	if o.Failed || o.Next || o.HeaderTime < 0 {
+		return
+	}
+	h := r.hot
+	h.responseTime = average(h.responseTime, o.ResponseTime.Milliseconds())
+	if m.Inflight && m.Measure == Header {
+		return // HeaderReceived did it
+	}
+	h.headerTime = average(h.headerTime, o.HeaderTime.Milliseconds())
+}
+
+// HeaderReceived says, before Release, that the header of the reply has come,
+// took after the begin of the attempt. Only least_time header inflight makes
+// use of it; for every other method it costs nothing.
+func (p *Pool) HeaderReceived(a *PickArgs, took time.Duration, now int64) {
+	if !p.how.Inflight || p.how.Measure != Header || a.peer == nil {
+		return
+	}
+	r := a.peer.resident
+	p.shared.mu.Lock()
+	defer p.shared.mu.Unlock()
+	r.hot.headerTime = average(r.hot.headerTime, took.Milliseconds())
+	if a.counted {
+		a.counted = false
+		r.inflight.end(took, now)
+	}
+}
+
+// average moves an average of milliseconds by a twentieth towards v; the first
+// value is taken as it is. 0 stands for no value yet, as in nginx.
+func average(avg, v int64) int64 {
+	if avg == 0 {
+		return v
+	}
+	return int64(0.5 + float64(float64(v)*0.05) + float64(float64(avg)*0.95))
+}

@@ -1,0 +1,46 @@
+package upstream
+
+// TakeOver tells p that it is now in use in place of old. Peers that old has
+// and p has not are marked as retired and returned, so that the caller can
+// close their idle connections; those whose weight has changed start with it
+// in full. With a nil old it does nothing.
+func (p *Pool) TakeOver(old *Pool) (retired []*Peer) {
+	if old == nil || old == p {
+		return nil
+	}
+	p.shared.mu.Lock()
+	defer p.shared.mu.Unlock()
+	stays := map[*resident]*slot{}
+	for _, peer := range p.Peers() {
+		stays[peer.resident] = peer.slot
+	}
+	for _, peer := range old.Peers() {
+		s := stays[peer.resident]
+		if s == nil {
+			peer.retire()
+			retired = append(retired, peer)
+		} else if s.weight != peer.slot.weight {
+			s.hot.current, s.hot.effective = 0, s.weight
+		}
+	}
+	return retired
+}
+
+// Retire is TakeOver for an upstream that is gone: it marks all peers as
+// retired and returns them.
+func (p *Pool) Retire() []*Peer {
+	p.shared.mu.Lock()
+	defer p.shared.mu.Unlock()
+	all := p.Peers()
+	for _, peer := range all {
+		peer.retire()
+	}
+	return all
+}
+
+// retire marks p. Its requests in work make it a zombie.
+func (p *Peer) retire() {
+	if !p.resident.retired.Swap(true) && p.slot.hot.conns > 0 {
+		p.shared.zombies++
+	}
+}
