@@ -1,0 +1,66 @@
+# weir: build, try, test, measure. `make help` lists the targets; `make` alone builds and runs the tests.
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 10s
+PKG         ?= ./...
+
+.PHONY: all build run test race fuzz bench measure profile lint vet cover clean help need-go
+
+all: build test
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+need-go:
+	@command -v $(GO) >/dev/null 2>&1 || { \
+	  echo 'Go is missing: weir needs Go 1.26 or newer, from https://go.dev/dl/ (then put its bin folder into PATH).' >&2; exit 1; }
+
+build: need-go ## Build bin/weir.
+	@$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/weir ./cmd/weir
+
+run: build ## Try it: two Node.js servers and weir in front of them, until Ctrl-C. HTTP_PORT=, HTTPS_PORT=, APP1_PORT=, APP2_PORT= choose ports.
+	@$(GO) build -o bin/twin ./examples/app/twin
+	@$(GO) build -o bin/run-example ./examples/run
+	@exec bin/run-example
+
+test: need-go ## Run every test. PKG=./lb/... narrows it, here and below.
+	$(GO) test $(PKG)
+
+race: need-go ## Run the tests with the race detector, stopping at the first race.
+	GORACE=halt_on_error=1 $(GO) test -race $(PKG)
+
+fuzz: need-go ## Fuzz every target for FUZZTIME (10s) each.
+	@$(GO) list $(PKG) | while read -r pkg; do \
+	  targets=$$($(GO) test -list '^Fuzz' "$$pkg") || { echo "$$targets"; exit 1; }; \
+	  for target in $$(echo "$$targets" | grep '^Fuzz'); do \
+	    echo "fuzz $$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+	  done; \
+	done
+
+bench: build ## Measure CPU per request beside nginx and others. QUICK=1, CASE=name, ROUNDS=n, PROXIES=weir,nginx; BENCH=list names the cases.
+	@$(GO) build -o bin/bench ./cluster-test/bench
+	@exec bin/bench $(BENCH)
+
+profile: build ## Profile one case of the bench: make profile CASE=get-1k.
+	@$(GO) build -o bin/bench ./cluster-test/bench
+	@exec bin/bench profile
+
+measure: build ## Run the long tests, which are left out of make test.
+	WEIR_MEASURE=1 $(GO) test -count=1 -timeout 20m -v -run Measure $(PKG)
+
+lint: vet ## Check formatting, vet and staticcheck.
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) run $(STATICCHECK) $(PKG)
+
+vet: need-go ## Run go vet.
+	$(GO) vet $(PKG)
+
+cover: need-go ## Show which part of each package the tests reach.
+	$(GO) test -cover $(PKG)
+
+clean: ## Remove what was built and what make run wrote.
+	rm -rf bin run
