@@ -15,6 +15,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/process"
 )
 
 // Patience: with each step of the start, with the applications, and with weir's last requests.
@@ -33,7 +35,7 @@ func main() {
 
 // run is the whole story: look, prepare, start, show, follow, stop.
 func run() error {
-	// The kernel ends the children of a thread that dies; all are started from this one, which lives to the end.
+	// Processes end with the thread that started them; all are started from this one, which lives to the end.
 	runtime.LockOSThread()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
@@ -47,17 +49,17 @@ func run() error {
 	}
 	fmt.Println(s.about)
 
-	var apps []*child
+	var apps []*process.Process
 	for i := range s.appPorts {
 		app, err := s.startApp(i)
 		if err != nil {
 			return err
 		}
-		defer func() { apps[i].stop(syscall.SIGTERM, stopTimeout) }() // the one that runs then, not this one
+		defer func() { apps[i].Stop(syscall.SIGTERM, stopTimeout) }() // the one that runs then, not this one
 		apps = append(apps, app)
 	}
 	for i, app := range apps {
-		if err := app.await(ctx, startTimeout, s.appAnswers(i)); err != nil {
+		if err := app.Await(ctx, startTimeout, s.appAnswers(i)); err != nil {
 			return err
 		}
 	}
@@ -66,8 +68,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer weir.stop(syscall.SIGQUIT, stopTimeout)
-	if err := weir.await(ctx, startTimeout, s.weirAnswers); err != nil {
+	defer weir.Stop(syscall.SIGQUIT, stopTimeout)
+	if err := weir.Await(ctx, startTimeout, s.weirAnswers); err != nil {
 		return s.explain(err)
 	}
 
@@ -80,21 +82,21 @@ func run() error {
 
 // watch waits for Ctrl-C. An application that dies is what the example is about: it is started again after a while. The
 // end of weir is the end of the example.
-func (s *stage) watch(ctx context.Context, weir *child, apps []*child) error {
+func (s *stage) watch(ctx context.Context, weir *process.Process, apps []*process.Process) error {
 	restart := make([]<-chan time.Time, len(apps))
 	for {
 		ended := [2]<-chan struct{}{}
 		for i, app := range apps {
 			if restart[i] == nil {
-				ended[i] = app.done
+				ended[i] = app.Done()
 			}
 		}
 		var back int
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-weir.done:
-			return s.explain(weir.failure())
+		case <-weir.Done():
+			return s.explain(weir.Failure())
 		case <-ended[0]:
 			restart[0] = s.mourn(apps[0])
 			continue
@@ -111,12 +113,12 @@ func (s *stage) watch(ctx context.Context, weir *child, apps []*child) error {
 			return err
 		}
 		apps[back], restart[back] = app, nil
-		fmt.Printf("--- server %s is back, process %d\n", app.name, app.pid())
+		fmt.Printf("--- server %s is back, process %d\n", app.Name(), app.ID())
 	}
 }
 
-func (s *stage) mourn(app *child) <-chan time.Time {
+func (s *stage) mourn(app *process.Process) <-chan time.Time {
 	fmt.Printf("--- server %s has ended (%v); weir goes on with the other one; it is started again in %v\n",
-		app.name, app.state(), restartAfter)
+		app.Name(), app.State(), restartAfter)
 	return time.After(restartAfter)
 }

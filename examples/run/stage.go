@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/examples/selfsigned"
 )
 
@@ -167,10 +168,12 @@ func (s *stage) copyConf() error {
 	return nil
 }
 
-func (s *stage) startApp(i int) (*child, error) {
+func (s *stage) startApp(i int) (*process.Process, error) {
 	name := [2]string{"one", "two"}[i]
 	env := []string{"HOST=127.0.0.1", fmt.Sprint("PORT=", s.appPorts[i]), "NAME=" + name}
-	return start(name, filepath.Join(s.dir, "logs", "app-"+name+".log"), env, s.app[0], s.app[1:]...)
+	return process.Start(process.Options{
+		Name: name, Program: s.app[0], Args: s.app[1:], Env: env, Log: filepath.Join(s.dir, "logs", "app-"+name+".log"),
+	})
 }
 
 // weirArgs are the options weir is started with, and -s is used with.
@@ -183,16 +186,18 @@ func (s *stage) weirArgs() []string {
 	return args
 }
 
-func (s *stage) startWeir() (*child, error) {
+func (s *stage) startWeir() (*process.Process, error) {
 	if _, err := os.Stat(s.weir); err != nil {
 		return nil, fmt.Errorf("weir is not built, run make build: %w", err)
 	}
-	return start("weir", filepath.Join(s.dir, "logs", "weir.log"), nil, s.weir, s.weirArgs()...)
+	return process.Start(process.Options{
+		Name: "weir", Program: s.weir, Args: s.weirArgs(), Log: filepath.Join(s.dir, "logs", "weir.log"),
+	})
 }
 
 // explain adds the end of the error log to an error of weir.
 func (s *stage) explain(err error) error {
-	return fmt.Errorf("%w%s", err, lastLines(filepath.Join(s.dir, "logs", "error.log"), 10))
+	return fmt.Errorf("%w%s", err, process.LastLines(filepath.Join(s.dir, "logs", "error.log"), 10))
 }
 
 // appAnswers makes the question whether application server i is ready.
@@ -224,7 +229,7 @@ func (s *stage) ask(url string, want int) error {
 }
 
 // show prints what there is to open and to try.
-func (s *stage) show(w io.Writer, weir *child, apps []*child) {
+func (s *stage) show(w io.Writer, weir *process.Process, apps []*process.Process) {
 	fmt.Fprintf(w, `
 weir runs in front of %[5]s and %[6]s, with %[1]s
 
@@ -240,8 +245,8 @@ weir runs in front of %[5]s and %[6]s, with %[1]s
 
   the access log follows (errors are in %[11]s); Ctrl-C stops everything
 
-`, s.conf, s.httpPort, s.httpsPort, s.commandLine(), apps[0].name, apps[1].name, restartAfter,
-		apps[0].pid(), apps[1].pid(), weir.pid(), filepath.Join(s.dir, "logs", "error.log"))
+`, s.conf, s.httpPort, s.httpsPort, s.commandLine(), apps[0].Name(), apps[1].Name(), restartAfter,
+		apps[0].ID(), apps[1].ID(), weir.ID(), filepath.Join(s.dir, "logs", "error.log"))
 }
 
 // commandLine is how weir was started, to be pasted into a shell.
