@@ -86,6 +86,7 @@ type Request struct {
 	Captures Captures
 	Reply    Reply
 	Out      Out
+	Proxying []byte // URL of the attempt that runs, for the error log; set by the proxy
 
 	// RateLimit and RateAfter hold `limit_rate` in bytes per second (0: none)
 	// and `limit_rate_after` in bytes.
