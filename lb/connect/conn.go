@@ -1,0 +1,222 @@
+package connect
+
+import (
+	"crypto/tls"
+	"io"
+	"sync"
+
+	"github.com/weir-lb/weir/lb/upstream"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// bufferSize holds the head of a usual reply with the whole of a small body,
+// and makes few reads of a large one.
+const bufferSize = 64 << 10
+
+// small is the size of the buffer that an exchange starts with; a reply that
+// fills it goes on in a large one.
+const small = 16 << 10
+
+var (
+	smallBuffers = sync.Pool{New: func() any { b := make([]byte, small); return &b }}
+	largeBuffers = sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
+)
+
+// Conn is one connection to a peer. It is used by one exchange at a time.
+type Conn struct {
+	wire.Socket
+	tls *tls.Conn // nil: plain
+
+	// Peer is the peer it was made for; Reused tells that an exchange went
+	// over it before.
+	Peer   *upstream.Peer
+	Reused bool
+
+	profile  *Profile
+	born     int64 // wire.Now
+	requests int
+
+	buf  *[]byte // nil while idle
+	r, w int
+
+	// The lists of a Group; see there.
+	older, newer *Conn // of the same peer
+	prev, next   *Conn // of the whole group
+	since        int64 // idle since
+}
+
+// Buffered returns the bytes received and not yet consumed. They are void
+// after the next Fill, Exchange or Free.
+func (c *Conn) Buffered() []byte {
+	if c.buf == nil {
+		return nil
+	}
+	return (*c.buf)[c.r:c.w]
+}
+
+// Consume drops the first n buffered bytes.
+func (c *Conn) Consume(n int) {
+	c.r += n
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+	}
+}
+
+// Hold takes a buffer for the exchange that begins.
+func (c *Conn) hold() {
+	if c.buf == nil {
+		c.buf = smallBuffers.Get().(*[]byte)
+		c.r, c.w = 0, 0
+	}
+}
+
+// Free gives the buffer back; what it held is lost.
+func (c *Conn) Free() {
+	switch {
+	case c.buf == nil:
+		return
+	case len(*c.buf) == small:
+		smallBuffers.Put(c.buf)
+	default:
+		largeBuffers.Put(c.buf)
+	}
+	c.buf = nil
+	c.r, c.w = 0, 0
+}
+
+// room makes space behind the buffered bytes. Bodies move to the large
+// buffer; bytes only move when they are a message's beginning.
+func (c *Conn) room() ([]byte, error) {
+	c.hold()
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+	}
+	if c.w < len(*c.buf) {
+		return (*c.buf)[c.w:], nil
+	}
+	if c.r > 0 {
+		c.w = copy(*c.buf, (*c.buf)[c.r:c.w])
+		c.r = 0
+		return (*c.buf)[c.w:], nil
+	}
+	if len(*c.buf) >= bufferSize {
+		return nil, io.ErrShortBuffer
+	}
+	c.grow()
+	return (*c.buf)[c.w:], nil
+}
+
+// grow moves to the large buffer.
+func (c *Conn) grow() {
+	large := largeBuffers.Get().(*[]byte)
+	c.w = copy(*large, (*c.buf)[c.r:c.w])
+	c.r = 0
+	smallBuffers.Put(c.buf)
+	c.buf = large
+}
+
+// Enlarge prepares for a long body: the next reads are large ones.
+func (c *Conn) Enlarge() {
+	if c.buf != nil && len(*c.buf) == small {
+		c.grow()
+	}
+}
+
+// Exchange sends a request and waits for the first bytes of the reply, which
+// are buffered then.
+func (c *Conn) Exchange(out []byte) error {
+	c.requests++
+	c.Free()
+	p, err := c.room()
+	if err != nil {
+		return err
+	}
+	var n int
+	if c.tls == nil {
+		n, err = c.Socket.Exchange(out, p)
+	} else {
+		if _, err = c.tls.Write(out); err == nil {
+			n, err = c.tls.Read(p)
+		}
+	}
+	c.w += n
+	return err
+}
+
+// Begin counts a request that is sent with Write instead of Exchange.
+func (c *Conn) Begin() {
+	c.requests++
+	c.Free()
+}
+
+// Fill waits for more bytes behind the buffered ones. io.EOF is the end of the
+// peer's side, io.ErrShortBuffer a buffer that is full.
+func (c *Conn) Fill() error {
+	p, err := c.room()
+	if err != nil {
+		return err
+	}
+	n, err := c.read(p)
+	c.w += n
+	return err
+}
+
+func (c *Conn) read(p []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.Read(p)
+	}
+	return c.Socket.Read(p)
+}
+
+// Read takes buffered bytes first; io.EOF is the end.
+func (c *Conn) Read(p []byte) (int, error) {
+	if b := c.Buffered(); len(b) > 0 {
+		n := copy(p, b)
+		c.Consume(n)
+		return n, nil
+	}
+	return c.read(p)
+}
+
+// Write sends all of p.
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.Write(p)
+	}
+	return c.Socket.Write(p)
+}
+
+// Plain tells that the bytes on the wire are the message's own, so that the
+// kernel may move them.
+func (c *Conn) Plain() bool { return c.tls == nil }
+
+// State returns the TLS session's facts; ok is false for a plain connection.
+func (c *Conn) State() (state tls.ConnectionState, ok bool) {
+	if c.tls == nil {
+		return state, false
+	}
+	return c.tls.ConnectionState(), true
+}
+
+// CloseWrite ends the sending side, so that the peer sees the end of a tunnel.
+func (c *Conn) CloseWrite() error {
+	if c.tls != nil {
+		return c.tls.CloseWrite()
+	}
+	if half, ok := c.Conn().(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// Close closes the connection at once.
+func (c *Conn) Close() error {
+	c.Free()
+	return c.Socket.Close()
+}
+
+// Usable tells whether the connection may serve another exchange under the
+// limits of its group.
+func (c *Conn) usable(k *Keepalive, now int64) bool {
+	return c.requests < k.Requests && (k.Time <= 0 || now-c.born < int64(k.Time))
+}

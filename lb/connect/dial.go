@@ -1,0 +1,108 @@
+package connect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/weir-lb/weir/lb/upstream"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// Profile tells how connections are made. Two exchanges may share an idle
+// connection when their profiles have the same Key; it is the caller's to make
+// it say all that matters.
+type Profile struct {
+	Key       string
+	TLS       *tls.Config // nil: plain
+	Bind      netip.AddrPort
+	Keepalive bool // TCP keepalive probes (proxy_socket_keepalive)
+}
+
+// Dial connects to a peer before ctx ends, the TLS handshake included, which
+// has the limit handshake of its own.
+func Dial(ctx context.Context, p *upstream.Peer, f *Profile, handshake time.Duration) (*Conn, error) {
+	d := net.Dialer{KeepAlive: -1}
+	if f.Keepalive {
+		d.KeepAlive = 0
+	}
+	network, address := "tcp", p.Addr.AddrPort.String()
+	if p.Addr.Path != "" {
+		network, address = "unix", p.Addr.Path
+	} else if f.Bind.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(f.Bind)
+	}
+	nc, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, dialError(err)
+	}
+	c := &Conn{Peer: p, profile: f, born: wire.Now()}
+	if err := c.Init(nc); err != nil {
+		return nil, errors.Join(err, nc.Close())
+	}
+	if f.TLS != nil {
+		if err := c.handshake(ctx, f.TLS, handshake); err != nil {
+			return nil, errors.Join(err, nc.Close())
+		}
+	}
+	return c, nil
+}
+
+// handshake runs over a Feed, so that the socket's own limits hold.
+func (c *Conn) handshake(ctx context.Context, cfg *tls.Config, limit time.Duration) error {
+	stop := context.AfterFunc(ctx, c.Interrupt)
+	defer stop()
+	c.ReadWithin(wire.Now(), limit)
+	c.WriteWithin(limit)
+	c.tls = tls.Client(wire.NewFeed(&c.Socket), cfg)
+	if err := c.tls.HandshakeContext(context.Background()); err != nil {
+		if errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrInterrupted) {
+			return err
+		}
+		return &HandshakeError{err}
+	}
+	return nil
+}
+
+// HandshakeError is a TLS handshake that failed for another reason than time.
+type HandshakeError struct{ Err error }
+
+// Error returns the reason.
+func (e *HandshakeError) Error() string { return "SSL_do_handshake() failed: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// dialError reduces an error of the net package to what the log needs.
+func dialError(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+		return wire.ErrTimeout
+	case errors.Is(err, context.Canceled):
+		return wire.ErrInterrupted
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return fmt.Errorf("connect() failed (%w)", Errno(errno))
+	}
+	return fmt.Errorf("connect() failed (%w)", err)
+}
+
+// Errno is a system error written as nginx writes it: "111: Connection refused".
+type Errno syscall.Errno
+
+// Error returns number and text.
+func (e Errno) Error() string {
+	text := syscall.Errno(e).Error()
+	return fmt.Sprintf("%d: %s", int(e), strings.ToUpper(text[:1])+text[1:])
+}
+
+// Is lets errors.Is find the system error.
+func (e Errno) Is(target error) bool { return target == syscall.Errno(e) }

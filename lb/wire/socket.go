@@ -1,0 +1,301 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// The ways in which waiting ends without bytes.
+var (
+	// ErrTimeout: the time that ReadWithin or WriteWithin allows has passed.
+	ErrTimeout = errors.New("timed out")
+	// ErrInterrupted: another goroutine called Interrupt.
+	ErrInterrupted = errors.New("interrupted")
+
+	errUnexpected = errors.New("unexpected bytes")
+)
+
+// Socket is one connected stream socket.
+type Socket struct {
+	conn net.Conn
+	raw  syscall.RawConn
+
+	read        limit
+	patience    time.Duration // of a write that waits for room, 0: endless
+	interrupted atomic.Bool
+
+	// onPause is called when a wait for bytes has lasted for pauseAfter.
+	onPause func()
+	pause   int64 // when it is due, 0: it is not
+
+	step     func(fd uintptr) bool // s.advance, bound once
+	push     func(fd uintptr) bool // s.writeOnce, bound once
+	out, in  []byte
+	wrote, n int
+	phase    phase
+	err      error
+}
+
+// limit is one lazy deadline.
+type limit struct {
+	want  int64 // when the wait is to end, 0: never
+	armed int64 // what the runtime's timer is set to, 0: not set
+}
+
+type phase uint8
+
+const (
+	phaseWrite phase = iota // write, then wait
+	phaseRead               // try to read, then wait
+)
+
+// Init makes s wrap a connection of the net package, which must be backed by
+// a socket of its own.
+func (s *Socket) Init(conn net.Conn) error {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return errors.New("connection without a socket")
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	*s = Socket{conn: conn, raw: raw}
+	s.step, s.push = s.advance, s.writeOnce
+	return nil
+}
+
+// Conn returns the connection s wraps.
+func (s *Socket) Conn() net.Conn { return s.conn }
+
+// Close closes the connection.
+func (s *Socket) Close() error { return s.conn.Close() }
+
+// ReadWithin sets the time in which each following wait for bytes has to end,
+// counted from now; 0 is no limit.
+func (s *Socket) ReadWithin(now int64, d time.Duration) { s.read.want = wantAt(now, d) }
+
+// WriteWithin sets how long a write may wait for the peer to take bytes,
+// between two bytes taken; 0 is no limit.
+func (s *Socket) WriteWithin(d time.Duration) { s.patience = d }
+
+func wantAt(now int64, d time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return now + int64(d)
+}
+
+// OnPause asks for one call of f when the wait for bytes that comes next
+// lasts longer than after. f runs on the waiting goroutine.
+func (s *Socket) OnPause(now int64, after time.Duration, f func()) {
+	s.onPause, s.pause = f, now+int64(after)
+}
+
+// Interrupt ends a wait for bytes, now or the next one, with ErrInterrupted.
+// It may be called from any goroutine.
+func (s *Socket) Interrupt() {
+	s.interrupted.Store(true)
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection, whose waits end anyway
+}
+
+// ClearInterrupt forgets an Interrupt that came too late to end anything.
+func (s *Socket) ClearInterrupt() {
+	if s.interrupted.Swap(false) {
+		s.read.armed = 1 // the timer is in the past: set it anew before the next wait
+	}
+}
+
+// arm moves the runtime's timer if it would fire too late.
+func (s *Socket) arm() error {
+	due := s.read.want
+	if s.pause != 0 && (due == 0 || s.pause < due) {
+		due = s.pause
+	}
+	if due == 0 || s.read.armed != 0 && s.read.armed <= due {
+		return nil
+	}
+	return s.setRead(due)
+}
+
+func (s *Socket) setRead(due int64) error {
+	s.read.armed = due
+	if due == 0 {
+		return s.conn.SetReadDeadline(time.Time{})
+	}
+	return s.conn.SetReadDeadline(started.Add(time.Duration(due)))
+}
+
+// expired decides what a timer that fired means: nil to wait on.
+func (s *Socket) expired() error {
+	if s.interrupted.Load() {
+		return ErrInterrupted
+	}
+	now := Now()
+	if s.read.want != 0 && now >= s.read.want {
+		return ErrTimeout
+	}
+	if s.pause != 0 && now >= s.pause {
+		s.pause = 0
+		s.onPause()
+	}
+	due := s.read.want
+	if s.pause != 0 && (due == 0 || s.pause < due) {
+		due = s.pause
+	}
+	return s.setRead(due)
+}
+
+// wait runs a raw read callback until it is content, over as many timers as
+// fire too early.
+func (s *Socket) wait(f func(fd uintptr) bool) error {
+	if err := s.arm(); err != nil {
+		return err
+	}
+	for {
+		err := s.raw.Read(f)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if err := s.expired(); err != nil {
+			return err
+		}
+	}
+}
+
+// Serve calls ready whenever bytes may be there, first at once, until it
+// returns true. In between the goroutine waits at no cost. ready must read
+// (ReadNow) until a read comes back short or with EAGAIN before it returns
+// false. While Serve runs no other method may read from s.
+func (s *Socket) Serve(ready func(fd uintptr) bool) error {
+	return s.wait(ready)
+}
+
+// Rearm moves the timer from inside a Serve callback after a limit has become
+// shorter; without it a shorter limit holds only from the next wake-up on.
+func (s *Socket) Rearm() error { return s.arm() }
+
+// Exchange writes out and then waits for the first bytes of the answer, which
+// it reads into in. A write that the socket does not take at once goes on
+// under the write limit.
+func (s *Socket) Exchange(out, in []byte) (int, error) {
+	s.out, s.in, s.wrote, s.n, s.err, s.phase = out, in, 0, 0, nil, phaseWrite
+	err := s.wait(s.step)
+	s.out, s.in = nil, nil
+	if err != nil {
+		return 0, err
+	}
+	if s.err == syscall.EAGAIN { // the write stopped half-way
+		if _, err := s.Write(out[s.wrote:]); err != nil {
+			return 0, err
+		}
+		return s.Read(in)
+	}
+	return s.n, s.err
+}
+
+// Read waits for bytes and reads them; io.EOF is the end of the peer's side.
+func (s *Socket) Read(in []byte) (int, error) {
+	s.in, s.n, s.err, s.phase = in, 0, nil, phaseRead
+	err := s.wait(s.step)
+	s.in = nil
+	if err != nil {
+		return 0, err
+	}
+	return s.n, s.err
+}
+
+// advance is the callback of Exchange and Read.
+func (s *Socket) advance(fd uintptr) bool {
+	if s.phase == phaseWrite {
+		s.wrote, s.err = WriteNow(fd, s.out)
+		if s.err == nil && s.wrote < len(s.out) {
+			s.err = syscall.EAGAIN
+		}
+		s.phase = phaseRead
+		return s.err != nil
+	}
+	s.n, s.err = ReadNow(fd, s.in)
+	return s.err != syscall.EAGAIN
+}
+
+// Write writes all of p, at once where the socket takes it.
+func (s *Socket) Write(p []byte) (int, error) {
+	s.out, s.wrote, s.err = p, 0, nil
+	err := s.raw.Write(s.push)
+	s.out = nil
+	switch {
+	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, err
+	case s.err != nil && s.err != syscall.EAGAIN:
+		return s.wrote, s.err
+	case s.wrote == len(p):
+		return len(p), nil
+	}
+	return s.writeSlowly(p, s.wrote)
+}
+
+// writeOnce is the callback of Write.
+func (s *Socket) writeOnce(fd uintptr) bool {
+	s.wrote, s.err = WriteNow(fd, s.out)
+	return true
+}
+
+// WriteFrom is Write from inside a Serve callback, which knows the descriptor.
+func (s *Socket) WriteFrom(fd uintptr, p []byte) (int, error) {
+	n, err := WriteNow(fd, p)
+	if n == len(p) || err != nil && err != syscall.EAGAIN {
+		return n, err
+	}
+	return s.writeSlowly(p, n)
+}
+
+// writeSlowly waits for the peer to take the rest of p.
+func (s *Socket) writeSlowly(p []byte, n int) (int, error) {
+	const piece = 256 << 10
+	for n < len(p) {
+		var by time.Time
+		if s.patience > 0 {
+			by = time.Now().Add(s.patience)
+		}
+		if err := s.conn.SetWriteDeadline(by); err != nil {
+			return n, err
+		}
+		m, err := s.conn.Write(p[n:min(len(p), n+piece)])
+		n += m
+		if err != nil && !(m > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = ErrTimeout
+			}
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Idle tells whether an unused connection is silent and open: nil if it is,
+// else why it must not be used. It costs one system call.
+func (s *Socket) Idle() error {
+	var state error
+	if err := s.raw.Control(func(fd uintptr) { state = peekNow(fd) }); err != nil {
+		return err
+	}
+	return state
+}
+
+// Ended tells from inside a Serve callback whether the peer has ended its
+// side with nothing left to read.
+func Ended(fd uintptr) bool {
+	err := peekNow(fd)
+	return err != nil && err != errUnexpected
+}
+
+var _ io.ReadWriteCloser = (*Socket)(nil)
