@@ -169,6 +169,7 @@ func (s *script) build(afresh bool) string {
 	old := s.pool
 	if afresh {
 		old = nil
+		clear(s.held)
 	}
 	s.cfg.Name, s.cfg.Rand = "u", rand.NewPCG(1, 2)
 	p, err := NewPool(s.cfg, old)
