@@ -1,6 +1,6 @@
-// Package program tells tests which outside programs (nginx, node, openssl …) are at hand. A test that needs one calls
-// Need; without the program it is skipped with the word SKIP-PROGRAM, which .ci/run counts, and with WEIR_NEED_PROGRAMS=1
-// in the environment it fails, so that continuous integration cannot pass by skipping.
+// Package program tells tests which outside programs (nginx, node, openssl …) are at hand, and is the one place where
+// a test is skipped. A test that needs a program calls Need; without it the test is skipped with the word SKIP-PROGRAM,
+// and with WEIR_NEED_PROGRAMS=1 in the environment it fails, so that continuous integration cannot pass by skipping.
 package program
 
 import (
@@ -22,4 +22,12 @@ func Need(t testing.TB, name string) string {
 	}
 	t.Skipf("SKIP-PROGRAM %s: %v", name, err)
 	return ""
+}
+
+// Measure skips a long test unless WEIR_MEASURE is 1, as `make measure` sets it.
+func Measure(t testing.TB) {
+	t.Helper()
+	if os.Getenv("WEIR_MEASURE") != "1" {
+		t.Skip("a long test: make measure runs it")
+	}
 }
