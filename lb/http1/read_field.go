@@ -1,0 +1,218 @@
+package http1
+
+import "github.com/weir-lb/weir/lb/request"
+
+// fault is why a line or a head could not be taken.
+type fault uint8
+
+const (
+	faultNone  fault = iota
+	faultMore        // it is not complete yet
+	faultLine        // the line is not well-formed
+	faultLong        // the line is longer than allowed
+	faultLarge       // the head is larger than allowed
+	faultMany        // it has too many fields
+)
+
+// section is where fields stand; each has rules of its own.
+type section uint8
+
+const (
+	// Names that nginx finds odd are dropped or passed, as Limits says.
+	requestHead section = iota
+	// White space before the colon is taken away (RFC 9112, 5.1).
+	replyHead
+	// Every line ends in CR LF, like all of the chunked coding.
+	trailerPart
+)
+
+// fieldReader reads the field lines of one head.
+type fieldReader struct {
+	head    *request.Head
+	lim     *Limits
+	section section
+	start   int // where the whole head begins, for Limits.TotalSize
+	at      int // where the next line begins; after a fault, the bad line
+}
+
+// read appends every field to the head and moves behind the empty line. It
+// never looks beyond what the limits allow, so that the outcome does not
+// depend on how many bytes have arrived.
+func (f *fieldReader) read() fault {
+	all := f.head.Buf
+	most := f.lim.maxFields()
+	total := upTo(f.start, f.lim.TotalSize, len(all))
+	for lines := 0; ; lines++ {
+		end := upTo(f.at, f.lim.FieldSize, total)
+		next, flt := f.line(all[:end])
+		if flt == faultMore {
+			return f.lack(end, total, len(all))
+		}
+		if flt != faultNone {
+			return flt
+		}
+		if next < 0 {
+			return faultNone
+		}
+		if lines >= most {
+			return faultMany
+		}
+		f.at = next
+	}
+}
+
+// lack tells why the bytes before end were not enough.
+func (f *fieldReader) lack(end, total, all int) fault {
+	switch {
+	case end < total:
+		return faultLong
+	case total < all:
+		return faultLarge
+	case f.lim.FieldSize > 0 && all-f.at >= f.lim.FieldSize:
+		return faultLong
+	case f.lim.TotalSize > 0 && all-f.start >= f.lim.TotalSize:
+		return faultLarge
+	}
+	return faultMore
+}
+
+// line reads one line and returns where the next one begins; -1 when it was
+// the empty line, behind which f.at then stands.
+func (f *fieldReader) line(buf []byte) (next int, flt fault) {
+	if f.at >= len(buf) {
+		return 0, faultMore
+	}
+	switch buf[f.at] {
+	case '\r', '\n':
+		end, flt := f.lineEnd(buf, f.at)
+		if flt == faultNone {
+			f.at = end
+		}
+		return -1, flt
+	}
+	return f.field(buf)
+}
+
+// lineEnd takes the line end at i. Only CR LF and a single LF are line ends;
+// a CR elsewhere makes the message invalid (RFC 9112, 2.2).
+func (f *fieldReader) lineEnd(buf []byte, i int) (next int, flt fault) {
+	if buf[i] == '\n' {
+		if f.section == trailerPart {
+			return 0, faultLine
+		}
+		f.head.CRLF = false
+		return i + 1, faultNone
+	}
+	if i+1 >= len(buf) {
+		return 0, faultMore
+	}
+	if buf[i] != '\r' || buf[i+1] != '\n' {
+		return 0, faultLine
+	}
+	return i + 2, faultNone
+}
+
+// field reads one field line: name, colon, value. A line that begins with
+// white space (obs-fold) has no name and is refused (RFC 9112, 5.2).
+func (f *fieldReader) field(buf []byte) (next int, flt fault) {
+	var seen uint8
+	i := f.at
+	for i < len(buf) {
+		c := nameClass[buf[i]]
+		if c >= nameEnd {
+			break
+		}
+		seen |= c
+		i++
+	}
+	if i == f.at {
+		return 0, faultLine
+	}
+	nameStop := i
+	tidy := true
+	if f.section == replyHead {
+		for i < len(buf) && isBlank(buf[i]) {
+			i++
+			tidy = false
+		}
+	}
+	if i >= len(buf) {
+		return 0, faultMore
+	}
+	if buf[i] != ':' {
+		return 0, faultLine
+	}
+	i++
+	if i < len(buf) && buf[i] == ' ' {
+		i++
+	}
+	for i < len(buf) && isBlank(buf[i]) {
+		i++
+		tidy = false
+	}
+	value := i
+	i, flt = valueEnd(buf, i)
+	if flt != faultNone {
+		return 0, flt
+	}
+	next, flt = f.lineEnd(buf, i)
+	if flt != faultNone {
+		return 0, flt
+	}
+	keep, ok := f.judge(seen)
+	if !ok {
+		return 0, faultLine
+	}
+	if !keep {
+		return next, faultNone
+	}
+	for i > value && isBlank(buf[i-1]) {
+		i--
+		tidy = false
+	}
+	if !tidy {
+		f.head.CRLF = false
+	}
+	f.head.Append(request.Field{
+		Name:    request.Span{Off: uint32(f.at), End: uint32(nameStop)},
+		Value:   request.Span{Off: uint32(value), End: uint32(i)},
+		LineEnd: uint32(next),
+		ID:      request.Known(buf[f.at:nameStop]),
+	})
+	return next, faultNone
+}
+
+// valueEnd returns the index of the line end behind a value. Control bytes
+// other than the tab are refused (RFC 9110, 5.5).
+func valueEnd(buf []byte, i int) (int, fault) {
+	for {
+		i = skipText(buf, i)
+		if i >= len(buf) {
+			return 0, faultMore
+		}
+		switch buf[i] {
+		case '\t':
+			i++
+		case '\r', '\n':
+			return i, faultNone
+		default:
+			return 0, faultLine
+		}
+	}
+}
+
+// judge tells by the kinds of bytes seen in a name whether its field is kept,
+// and whether the message is acceptable at all.
+func (f *fieldReader) judge(seen uint8) (keep, ok bool) {
+	if seen == 0 {
+		return true, true
+	}
+	if f.section != requestHead {
+		return true, seen&nameForeign == 0
+	}
+	odd := seen&(nameToken|nameForeign) != 0 || !f.lim.Underscores
+	if odd && f.lim.IgnoreInvalid {
+		return false, true
+	}
+	return true, seen&nameForeign == 0
+}
