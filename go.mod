@@ -4,7 +4,7 @@ go 1.26
 
 require (
 	github.com/dlclark/regexp2 v1.12.0 // indirect
-	github.com/pires/go-proxyproto v0.15.0 // indirect
-	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78 // indirect
+	github.com/pires/go-proxyproto v0.15.0
+	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78
 	golang.org/x/crypto v0.22.0 // indirect
 )
