@@ -83,9 +83,9 @@ func answersOnce(addr string, c benchCase) error {
 	return nil
 }
 
-// saturated runs wrk for a while on some CPUs.
-func saturated(ctx context.Context, url string, c benchCase, d time.Duration, cpus, dir string) (outcome, error) {
-	args := []string{"-c", cpus, "wrk", "-t1", fmt.Sprint("-c", c.conns), fmt.Sprintf("-d%.0fs", d.Seconds()), "--latency"}
+// saturated runs wrk for a while on the CPUs of the load.
+func (b *bench) saturated(ctx context.Context, in *instance, c benchCase, d time.Duration) (outcome, error) {
+	args := []string{"-c", b.loadCPUs, "wrk", "-t1", fmt.Sprint("-c", c.conns), fmt.Sprintf("-d%.0fs", d.Seconds()), "--latency"}
 	for _, f := range c.fields {
 		args = append(args, "-H", f)
 	}
@@ -96,14 +96,14 @@ func saturated(ctx context.Context, url string, c benchCase, d time.Duration, cp
 		args = append(args, "-H", "Connection: close")
 	}
 	if c.post > 0 {
-		script := filepath.Join(dir, "post.lua")
+		script := filepath.Join(b.dir, "post.lua")
 		text := fmt.Sprintf("wrk.method = 'POST'\nwrk.body = string.rep('x', %d)\n", c.post)
 		if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
 			return outcome{}, err
 		}
 		args = append(args, "-s", script)
 	}
-	text, err := exec.CommandContext(ctx, "taskset", append(args, url)...).CombinedOutput()
+	text, err := exec.CommandContext(ctx, "taskset", append(args, in.url)...).CombinedOutput()
 	if err != nil {
 		return outcome{}, fmt.Errorf("wrk: %w: %s", err, text)
 	}

@@ -17,12 +17,12 @@ import (
 )
 
 // steadied runs a steady load in a process of its own, on the CPUs of the load, because wrk knows no fixed rate.
-func steadied(ctx context.Context, in *instance, c benchCase, d time.Duration, cpus string) (outcome, error) {
+func (b *bench) steadied(ctx context.Context, in *instance, c benchCase, d time.Duration) (outcome, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return outcome{}, err
 	}
-	cmd := exec.CommandContext(ctx, "taskset", "-c", cpus, self, "steady", c.name, in.addr, d.String())
+	cmd := exec.CommandContext(ctx, "taskset", "-c", b.loadCPUs, self, "steady", c.name, in.addr, d.String())
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {

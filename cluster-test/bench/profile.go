@@ -58,46 +58,45 @@ func (b *bench) profile(ctx context.Context, w io.Writer) error {
 	defer in.stop()
 
 	fmt.Fprintf(w, "profile of %s under case %s: %s\n\n", weir.versionLine(), c.name, c.about)
-	for _, part := range []func(context.Context, io.Writer, *instance, benchCase, string, string) error{
-		b.profileGo, b.profilePerf, b.profileSyscalls,
-	} {
-		if err := part(ctx, w, in, c, inside, out); err != nil {
+	v := view{bench: b, in: in, c: c, inside: inside, out: out}
+	for _, part := range []func(context.Context, io.Writer) error{v.goProfiles, v.perf, v.syscalls} {
+		if err := part(ctx, w); err != nil {
 			fmt.Fprintf(w, "left out: %v\n\n", err)
 		}
 	}
 	return ctx.Err()
 }
 
-// underLoad runs a look at weir while the case's load goes on, and returns what the load saw.
-func (b *bench) underLoad(ctx context.Context, in *instance, c benchCase, d time.Duration, look func() error) (sample, error) {
-	type result struct {
-		s   sample
-		err error
-	}
-	loaded := make(chan result, 1)
-	go func() {
-		s, err := b.sample(ctx, in, c, d)
-		loaded <- result{s, err}
-	}()
-	err := look()
-	r := <-loaded
-	if err == nil {
-		err = r.err
-	}
-	return r.s, err
+// view is a look at weir while it runs.
+type view struct {
+	*bench
+	in     *instance
+	c      benchCase
+	inside string // address of Go's own profiles
+	out    string // folder for what is found
 }
 
-// profileGo fetches the profiles that net/http/pprof serves. Where weir does not serve them, it says so.
-func (b *bench) profileGo(ctx context.Context, w io.Writer, in *instance, c benchCase, inside, out string) error {
+// underLoad runs a look at weir while the case's load goes on.
+func (v view) underLoad(ctx context.Context, d time.Duration, look func() error) error {
+	loaded := make(chan error, 1)
+	go func() {
+		_, err := v.sample(ctx, v.in, v.c, d)
+		loaded <- err
+	}()
+	return cmp.Or(look(), <-loaded)
+}
+
+// goProfiles fetches the profiles that net/http/pprof serves. Where weir does not serve them, it says so.
+func (v view) goProfiles(ctx context.Context, w io.Writer) error {
 	seconds := int(profileFor.Seconds())
 	wanted := []string{"profile", "allocs", "mutex", "trace"}
-	if err := download(ctx, "http://"+inside+"/debug/pprof/cmdline", os.DevNull); err != nil {
+	if err := download(ctx, "http://"+v.inside+"/debug/pprof/cmdline", os.DevNull); err != nil {
 		return fmt.Errorf("weir serves no profiles: %w", err)
 	}
-	_, err := b.underLoad(ctx, in, c, time.Duration(len(wanted))*(profileFor+time.Second), func() error {
+	err := v.underLoad(ctx, time.Duration(len(wanted))*(profileFor+time.Second), func() error {
 		for _, name := range wanted {
-			url := fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", inside, name, seconds)
-			if err := download(ctx, url, filepath.Join(out, name)); err != nil {
+			url := fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", v.inside, name, seconds)
+			if err := download(ctx, url, filepath.Join(v.out, name)); err != nil {
 				return fmt.Errorf("fetching profiles: %w", err)
 			}
 		}
@@ -107,13 +106,13 @@ func (b *bench) profileGo(ctx context.Context, w io.Writer, in *instance, c benc
 		return err
 	}
 	for _, name := range []string{"profile", "allocs", "mutex"} {
-		text, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-nodecount=25", filepath.Join(out, name)).CombinedOutput()
+		text, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-nodecount=25", filepath.Join(v.out, name)).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("go tool pprof: %w: %s", err, text)
 		}
-		fmt.Fprintf(w, "%s (go tool pprof %s):\n\n%s\n", name, filepath.Join(out, name), text)
+		fmt.Fprintf(w, "%s (go tool pprof %s):\n\n%s\n", name, filepath.Join(v.out, name), text)
 	}
-	fmt.Fprintf(w, "scheduler: go tool trace %s\n\n", filepath.Join(out, "trace"))
+	fmt.Fprintf(w, "scheduler: go tool trace %s\n\n", filepath.Join(v.out, "trace"))
 	return nil
 }
 
@@ -139,11 +138,11 @@ func download(ctx context.Context, url, path string) error {
 	return err
 }
 
-// profilePerf samples user and kernel stacks.
-func (b *bench) profilePerf(ctx context.Context, w io.Writer, in *instance, c benchCase, _, out string) error {
-	data := filepath.Join(out, "perf.data")
-	_, err := b.underLoad(ctx, in, c, profileFor+2*time.Second, func() error {
-		text, err := exec.CommandContext(ctx, "perf", "record", "-q", "-g", "-o", data, "-p", strconv.Itoa(in.ID()),
+// perf samples user and kernel stacks.
+func (v view) perf(ctx context.Context, w io.Writer) error {
+	data := filepath.Join(v.out, "perf.data")
+	err := v.underLoad(ctx, profileFor+2*time.Second, func() error {
+		text, err := exec.CommandContext(ctx, "perf", "record", "-q", "-g", "-o", data, "-p", strconv.Itoa(v.in.ID()),
 			"--", "sleep", fmt.Sprint(profileFor.Seconds())).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("perf record: %w: %s", err, bytes.TrimSpace(text))
@@ -169,15 +168,15 @@ func (b *bench) profilePerf(ctx context.Context, w io.Writer, in *instance, c be
 	return lines.Err()
 }
 
-// profileSyscalls counts system calls for each request. strace slows weir down, so waiting looks rarer than it is; reads
+// syscalls counts system calls for each request. strace slows weir down, so waiting looks rarer than it is; reads
 // and writes are exact.
-func (b *bench) profileSyscalls(ctx context.Context, w io.Writer, in *instance, c benchCase, _, out string) error {
-	table := filepath.Join(out, "strace.txt")
-	tracer := exec.CommandContext(ctx, "strace", "-c", "-f", "-q", "-o", table, "-p", strconv.Itoa(in.ID()))
+func (v view) syscalls(ctx context.Context, w io.Writer) error {
+	table := filepath.Join(v.out, "strace.txt")
+	tracer := exec.CommandContext(ctx, "strace", "-c", "-f", "-q", "-o", table, "-p", strconv.Itoa(v.in.ID()))
 	if err := tracer.Start(); err != nil {
 		return fmt.Errorf("strace: %w", err)
 	}
-	s, err := b.sample(ctx, in, c, straceFor)
+	s, err := v.sample(ctx, v.in, v.c, straceFor)
 	tracer.Process.Signal(syscall.SIGINT) // an error means that it has ended, as Wait tells
 	waited := tracer.Wait()
 	if err != nil {

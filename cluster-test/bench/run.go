@@ -181,9 +181,9 @@ func (b *bench) sample(ctx context.Context, in *instance, c benchCase, d time.Du
 	}
 	var o outcome
 	if c.load == steady {
-		o, err = steadied(ctx, in, c, d, b.loadCPUs)
+		o, err = b.steadied(ctx, in, c, d)
 	} else {
-		o, err = saturated(ctx, in.url, c, d, b.loadCPUs, b.dir)
+		o, err = b.saturated(ctx, in, c, d)
 	}
 	if err != nil {
 		return sample{}, err
