@@ -21,6 +21,7 @@ type Reply struct {
 	ETag         []byte
 	LastModified time.Time
 	Added        []AddedField // further fields, in order
+	Trailers     *Head        // what follows the body; nil: nothing
 	NoBody       bool         // HEAD, 204, 304: a head only, whatever Length says
 	Ranges       bool         // Accept-Ranges is offered and Range honoured
 	Local        bool         // the reply was made by weir, not by an upstream
@@ -71,4 +72,26 @@ type Out interface {
 	End(trailers *Head) error
 	// Interim sends a 1xx reply with the fields of h.
 	Interim(status int, h *Head) error
+	// Watch calls gone, once and on another goroutine, if the client leaves
+	// before Unwatch; gone never runs after Unwatch has returned. It is for
+	// waits that have become long, and only one watch is held at a time.
+	Watch(gone func())
+	Unwatch()
+	// Tunnel sends the head of r.Reply, which switches protocols, and hands
+	// over the client's connection; false where there is none to hand over.
+	Tunnel() (Tunnel, bool)
+}
+
+// Tunnel is a client's connection after it left HTTP. One goroutine may read
+// while another writes.
+type Tunnel interface {
+	// Read returns first what came behind the request.
+	Read(p []byte) (int, error)
+	Write(p []byte) (int, error)
+	// CloseWrite ends the sending side.
+	CloseWrite() error
+	// Within bounds each following wait for bytes; 0 is no limit.
+	Within(d time.Duration)
+	// Interrupt ends a wait for bytes from another goroutine.
+	Interrupt()
 }

@@ -69,12 +69,16 @@ type Request struct {
 	Args       []byte // the query without "?" ($args)
 	HasArgs    bool   // there was a "?"
 	Plain      bool   // Path is the target's path byte for byte, and no rewrite changed it
+	Changed    bool   // a rewrite or an internal redirect set Path, so that Target no longer tells it
 	Internal   bool   // after an internal redirect
 	Redirects  int    // internal redirects and rewrites so far
 	ServerName []byte // the virtual server's first name ($server_name)
 	User       []byte // of basic authentication ($remote_user)
 	Root       *variable.Text
 	Alias      bool
+	// AliasCut is how many bytes of Path an alias replaces; -1 where it names
+	// the whole file (regex locations).
+	AliasCut int
 
 	// The client after realip; at first the same as Conn's.
 	Client     netip.Addr
@@ -86,11 +90,19 @@ type Request struct {
 	Captures Captures
 	Reply    Reply
 	Out      Out
-	Proxying []byte // URL of the attempt that runs, for the error log; set by the proxy
+	// ProxyHost and ProxyPort are what proxy_pass names ($proxy_host, $proxy_port).
+	ProxyHost, ProxyPort []byte
+	Proxying             []byte // URL of the attempt that runs, for the error log; set by the proxy
+
+	// UpstreamHead and UpstreamTrailers are what the last attempt was answered
+	// with, also where nothing of it is passed on; nil: nothing.
+	UpstreamHead, UpstreamTrailers *Head
 
 	// RateLimit and RateAfter hold `limit_rate` in bytes per second (0: none)
-	// and `limit_rate_after` in bytes.
+	// and `limit_rate_after` in bytes. RateSet tells that `set $limit_rate` or
+	// X-Accel-Limit-Rate has the last word over the directive.
 	RateLimit, RateAfter int64
+	RateSet              bool
 
 	arena variable.Arena
 	memos []variable.Memo
