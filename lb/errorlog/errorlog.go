@@ -7,7 +7,10 @@
 // the outputs it names, each from a level on.
 package errorlog
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Level is a severity; lower is worse, as in nginx.
 type Level int
@@ -47,11 +50,11 @@ func (l Level) String() string {
 	return fmt.Sprintf("level(%d)", int(l))
 }
 
-// ParseLevel returns the level of a word of the configuration; the error is
-// nginx's.
+// ParseLevel returns the level of a word of the configuration, in any case;
+// the error is nginx's.
 func ParseLevel(word string) (Level, error) {
 	for l := Emerg; l <= Debug; l++ {
-		if l.String() == word {
+		if strings.EqualFold(l.String(), word) {
 			return l, nil
 		}
 	}

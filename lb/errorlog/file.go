@@ -66,6 +66,19 @@ func (f *File) writeLine(_ Level, line []byte) error {
 	return err
 }
 
+// Moved tells whether the path no longer leads to this file: it was renamed or
+// removed since it was opened.
+func (f *File) Moved() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	here, err := f.file.Stat()
+	if err != nil {
+		return true
+	}
+	there, err := os.Stat(f.path)
+	return err != nil || !os.SameFile(here, there)
+}
+
 // Attach has b flushed before the file is reopened.
 func (f *File) Attach(b Flusher) {
 	f.mu.Lock()

@@ -131,6 +131,27 @@ func TestReopenFlushesFirst(t *testing.T) {
 	}
 }
 
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log")
+	f := mustOpen(t, NewSet(Options{}), path)
+	if f.Moved() {
+		t.Error("a file just opened counts as moved")
+	}
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if !f.Moved() {
+		t.Error("a renamed file does not count as moved")
+	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if !f.Moved() {
+		t.Error("a file replaced by another does not count as moved")
+	}
+}
+
 func TestFileMode(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log")

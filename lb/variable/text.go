@@ -119,6 +119,31 @@ func (x *Text) Append(dst []byte, s Source) []byte {
 	return dst
 }
 
+// Escape writes a variable's value behind dst in another spelling; found is
+// false where the variable has no value.
+type Escape func(dst, value []byte, found bool) []byte
+
+// AppendEscaped is Append with every variable's value written by escape;
+// literal parts stay as they are.
+func (x *Text) AppendEscaped(dst []byte, s Source, escape Escape) []byte {
+	if x == nil {
+		return dst
+	}
+	if len(x.parts) == 0 {
+		return append(dst, x.literal...)
+	}
+	for i := range x.parts {
+		p := &x.parts[i]
+		if p.get == nil {
+			dst = append(dst, p.literal...)
+			continue
+		}
+		v, found := p.get(s)
+		dst = escape(dst, v, found)
+	}
+	return dst
+}
+
 // Value returns the text's value as a view that lives as long as the source.
 func (x *Text) Value(s Source) []byte {
 	if x == nil {
