@@ -41,7 +41,7 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 	for _, g := range p.groups() {
 		for i := range g.peers {
 			g.peers[i].shared = p.shared
-			if g.slots[i].admit != admitNone {
+			if g.peers[i].admit != admitNone {
 				p.tries++
 			}
 		}
@@ -81,7 +81,7 @@ func newGroup(servers []Server, backup bool, known map[identity]*resident, seen 
 			n += len(servers[i].Addrs)
 		}
 	}
-	g.slots, g.peers = make([]slot, n), make([]Peer, n)
+	g.slots, g.peers, g.loads = make([]slot, n), make([]Peer, n), make([]int64, n)
 	fresh := make([]hot, n) // in one piece: neighbours share pages
 	n = 0
 	for i := range servers {
@@ -103,13 +103,16 @@ func (g *group) place(n int, s *Server, addr Addr) {
 	p.Server, p.Addr, p.Text, p.Backup = s.Name, addr, addr.String(), s.Backup
 	p.SID = routeID(s.Route, p.Text)
 	p.facts = Facts{Down: s.Down, Drain: s.Drain, Order: s.Order, Verdict: s.Verdict}
+	p.admit = admissionOf(Combine(p.facts))
+	p.maxConns = limit(s.MaxConns)
 	p.slot = &g.slots[n]
 	*p.slot = slot{
 		weight:      int32(s.Weight),
-		connLimit:   limit(s.MaxConns),
 		failLimit:   limit(s.MaxFails),
 		failTimeout: int32(min(s.FailTimeout/time.Second, math.MaxInt32)),
-		admit:       admissionOf(Combine(p.facts)),
+	}
+	if p.admit == admitAll {
+		p.slot.room = p.maxConns
 	}
 	g.total += int64(s.Weight)
 	if _, taken := g.bySID[p.SID]; !taken {
@@ -129,8 +132,8 @@ func (g *group) settle(n int, s *Server, fresh *hot, known map[identity]*residen
 	id.nth = nth
 	r := known[id]
 	if r == nil {
-		*fresh = hot{checked: longAgo, accessed: longAgo, effective: int32(s.Weight)}
-		r = &resident{hot: fresh, identity: id}
+		*fresh = hot{checked: longAgo, effective: int32(s.Weight)}
+		r = &resident{hot: fresh, identity: id, accessed: longAgo}
 	}
 	p.resident = r
 	p.slot.hot = r.hot

@@ -1,5 +1,7 @@
 package upstream
 
+import "math"
+
 // leastConn picks the peer with the fewest requests in work in proportion to
 // its weight, and takes turns among equals.
 type leastConn struct{}
@@ -11,45 +13,59 @@ func (leastConn) pick(g *group, a *PickArgs, now int64) int {
 		return i
 	}
 	best, many := -1, false
-	var conns, weight int64 // of best
-	for i := range g.slots {
-		s := &g.slots[i]
+	var least, weight int64 // of best
+	slots, tried := g.slots, a.tried.n > 0
+	loads := g.loads[:len(slots)]
+	for i := range slots {
+		s := &slots[i]
 		h := s.hot
-		if !s.open(h, now) || a.tried.has(i) {
+		if !s.open(h, now) || tried && a.tried.test(i) {
+			loads[i] = closed
 			continue
 		}
-		mine, least := int64(h.conns)*weight, conns*int64(s.weight)
-		if best < 0 || mine < least {
+		conns := int64(h.conns)
+		loads[i] = conns
+		mine, other := conns*weight, least*int64(s.weight)
+		if best < 0 || mine < other {
 			best, many = i, false
-			conns, weight = int64(h.conns), int64(s.weight)
-		} else if mine == least {
+			least, weight = conns, int64(s.weight)
+		} else if mine == other {
 			many = true
 		}
 	}
 	if !many {
 		return best
 	}
-	return g.tie(a, now, best, func(s *slot) bool {
-		return int64(s.hot.conns)*weight == conns*int64(s.weight)
-	})
+	return g.tie(best, false)
 }
 
-// tie lets the peers from position first on that can take the request and are
-// equal to it take turns, as round robin does.
-func (g *group) tie(a *PickArgs, now int64, first int, equal func(*slot) bool) int {
-	best := first
-	var total int64
-	for i := first; i < len(g.slots); i++ {
-		s := &g.slots[i]
-		h := s.hot
-		if !equal(s) || !s.open(h, now) || a.tried.has(i) {
+// closed is the load of a peer that cannot take the request. It equals no
+// other, whatever the weights.
+const closed = -1
+
+// tie lets the peers from position first on whose load, in proportion to the
+// weight, equals that of first take turns, as round robin does. With drift the
+// load of the first is compared with the weight of the peer that is ahead at
+// that point, as nginx's least_time does; with different weights this decides.
+func (g *group) tie(first int, drift bool) int {
+	slots := g.slots[first:]
+	loads := g.loads[first:][:len(slots)]
+	least, weight := loads[0], int64(slots[0].weight)
+	best, lead, total := 0, int64(math.MinInt64), int64(0)
+	for i, load := range loads {
+		s := &slots[i]
+		if load*weight != least*int64(s.weight) || load == closed {
 			continue
 		}
+		h := s.hot
 		total += h.advance(s)
-		if h.current > g.slots[best].hot.current {
-			best = i
+		if h.current > lead {
+			best, lead = i, h.current
+			if drift {
+				weight = int64(s.weight)
+			}
 		}
 	}
-	g.slots[best].hot.current -= total
-	return best
+	slots[best].hot.current -= total
+	return first + best
 }

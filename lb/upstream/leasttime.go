@@ -25,12 +25,14 @@ func (m leastTime) pick(g *group, a *PickArgs, now int64) int {
 	for i := range g.slots {
 		s := &g.slots[i]
 		if !s.open(s.hot, now) || a.tried.has(i) {
+			g.loads[i] = closed
 			continue
 		}
 		if m.inflight {
 			g.peers[i].resident.inflight.observe(a.Now)
 		}
 		t := m.estimate(g, i, now)
+		g.loads[i] = t
 		if mine, other := t*weight, least*int64(s.weight); best < 0 || mine < other {
 			best, many = i, false
 			least, weight = t, int64(s.weight)
@@ -41,30 +43,7 @@ func (m leastTime) pick(g *group, a *PickArgs, now int64) int {
 	if !many {
 		return best
 	}
-	return m.tie(g, a, now, best, least)
-}
-
-// tie lets the peers from position first on that are equal to it take turns.
-// nginx compares with the weight of the peer that is ahead at that point, but
-// with the estimate of the first; with different weights this decides.
-func (m leastTime) tie(g *group, a *PickArgs, now int64, first int, least int64) int {
-	best := first
-	var total int64
-	for i := first; i < len(g.slots); i++ {
-		s := &g.slots[i]
-		if !s.open(s.hot, now) || a.tried.has(i) {
-			continue
-		}
-		if m.estimate(g, i, now)*int64(g.slots[best].weight) != least*int64(s.weight) {
-			continue
-		}
-		total += s.hot.advance(s)
-		if s.hot.current > g.slots[best].hot.current {
-			best = i
-		}
-	}
-	g.slots[best].hot.current -= total
-	return best
+	return g.tie(best, true)
 }
 
 // estimate returns the milliseconds the peer at position i is expected to need
@@ -84,12 +63,12 @@ func (m leastTime) estimate(g *group, i int, now int64) int64 {
 // not picked, so that a peer that was slow once gets another chance.
 func (s *slot) time(m Measure, now int64) int64 {
 	h := s.hot
-	t := h.responseTime
+	t := int64(h.responseTime)
 	if m == Header {
-		t = h.headerTime
+		t = int64(h.headerTime)
 	}
 	idle, timeout := now-h.checked, int64(s.failTimeout)
-	if idle > timeout {
+	if idle > timeout && t > 0 {
 		t >>= min(uint64(idle/(timeout+1)), 63)
 	}
 	return t

@@ -62,6 +62,8 @@ type Peer struct {
 	resident *resident
 	shared   *shared
 	facts    Facts // but for Unavail
+	admit    admission
+	maxConns int32 // noLimit for none
 }
 
 // slot is what a method must know of a peer, packed so that a walk over a
@@ -69,25 +71,21 @@ type Peer struct {
 type slot struct {
 	hot         *hot
 	weight      int32
-	connLimit   int32 // max_conns, math.MaxInt32 when there is no limit
-	failLimit   int32 // max_fails, math.MaxInt32 when failures never count
+	room        int32 // max_conns or noLimit; 0 if not every request is admitted
+	failLimit   int32 // max_fails or noLimit
 	failTimeout int32 // seconds
-	admit       admission
 }
 
-// hot is the part of a peer's record that picking reads and writes: one cache
-// line. The upstream's lock guards it.
+// hot is the part of a peer's record that picking reads and writes, packed like
+// slot. The upstream's lock guards it.
 type hot struct {
-	current      int64 // current weight of smooth round robin
-	checked      int64 // seconds: start of the period fails are counted in
-	accessed     int64 // seconds: the last failure
-	headerTime   int64 // ms, moving average; 0: none yet
-	responseTime int64 // ms, moving average; 0: none yet
-	requests     uint64
-	effective    int32 // effective weight: lowered by failures
-	conns        int32 // requests in work
-	fails        int32 // failures in the current period
-	_            [4]byte
+	current   int64 // current weight of smooth round robin
+	checked   int64 // seconds: start of the period fails are counted in
+	effective int32 // effective weight: lowered by failures
+	conns     int32 // requests in work
+	fails     int32 // failures in the current period
+	// Moving averages in ms; 0: none yet.
+	headerTime, responseTime int32
 }
 
 // longAgo stands for "never" in checked and accessed. nginx writes 0 there and
@@ -101,6 +99,7 @@ type resident struct {
 	identity identity
 	conns    atomic.Value // the connector's idle connections
 	retired  atomic.Bool
+	accessed int64 // seconds: the last failure
 	inflight inflight
 	counters counters
 }
@@ -114,6 +113,7 @@ type identity struct {
 
 // counters are what the status shows of a peer beyond the hot record.
 type counters struct {
+	requests  uint64
 	responses [6]uint64 // by first digit of the status; 0: none
 	sent      uint64
 	received  uint64
@@ -145,13 +145,12 @@ func (p *Peer) Retired() bool { return p.resident.retired.Load() }
 // open reports whether s can take any request at second now: all conditions
 // but having been tried already.
 func (s *slot) open(h *hot, now int64) bool {
-	return s.admit == admitAll && s.able(h, now)
+	return h.conns < s.room && s.live(h, now)
 }
 
-// able reports whether s is neither shut out by failures nor at max_conns.
-func (s *slot) able(h *hot, now int64) bool {
-	return h.conns < s.connLimit &&
-		(h.fails < s.failLimit || now-h.checked > int64(s.failTimeout))
+// live reports whether s is not shut out by failures.
+func (s *slot) live(h *hot, now int64) bool {
+	return h.fails < s.failLimit || now-h.checked > int64(s.failTimeout)
 }
 
 // routeID returns the sticky id of a peer: the route of its server line, else

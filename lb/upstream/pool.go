@@ -51,6 +51,7 @@ type group struct {
 	total int64            // weights of all, those that are down included
 	bySID map[string]int32 // first peer of each sticky id
 	table any              // what the method prepared for this group
+	loads []int64          // room for the methods that compare all peers
 }
 
 // Outcome is what an attempt came to.
@@ -123,12 +124,10 @@ func (p *Pool) Pick(a *PickArgs) (*Peer, error) {
 func (p *Pool) choose(a *PickArgs) (*group, int) {
 	now := a.Now / int64(time.Second)
 	if p.single {
-		s := &p.primary.slots[0]
-		if s.admit == admitNone || s.hot.conns >= s.connLimit ||
-			s.admit == admitBound && p.primary.hinted(a, now) < 0 {
-			return nil, -1
+		if s := &p.primary.slots[0]; s.hot.conns < s.room {
+			return p.primary, 0
 		}
-		return p.primary, 0
+		return p.primary, p.primary.hinted(a, now) // it may be draining
 	}
 	g := p.group(a.backup)
 	i := p.method.pick(g, a, now)
@@ -149,8 +148,9 @@ func (g *group) take(a *PickArgs, i int) *Peer {
 		h.checked = now
 	}
 	h.conns++
-	h.requests++
-	peer.resident.counters.selected = a.Now
+	c := &peer.resident.counters
+	c.requests++
+	c.selected = a.Now
 	if h.conns == 1 && peer.Retired() {
 		peer.shared.zombies++
 	}
@@ -168,7 +168,8 @@ func (g *group) hinted(a *PickArgs, now int64) int {
 	if !ok || a.tried.has(int(i)) {
 		return -1
 	}
-	if s := &g.slots[i]; s.admit == admitNone || !s.able(s.hot, now) {
+	s, peer := &g.slots[i], &g.peers[i]
+	if peer.admit == admitNone || s.hot.conns >= peer.maxConns || !s.live(s.hot, now) {
 		return -1
 	}
 	return int(i)

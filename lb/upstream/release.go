@@ -1,6 +1,9 @@
 package upstream
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Release gives the peer picked with a back and says what the attempt came to.
 // It reports whether this failure has shut the peer out, which the caller logs
@@ -29,7 +32,7 @@ func (p *Pool) Release(a *PickArgs, o Outcome) (disabled bool) {
 	if o.Failed {
 		return !p.single && peer.fail(o.Now)
 	}
-	if p.single || r.hot.accessed < r.hot.checked {
+	if p.single || r.accessed < r.hot.checked {
 		r.hot.fails = 0
 		r.counters.returned(o.Now)
 	}
@@ -38,13 +41,13 @@ func (p *Pool) Release(a *PickArgs, o Outcome) (disabled bool) {
 
 // fail accounts a failure at time t and reports whether it shuts the peer out.
 func (p *Peer) fail(t int64) bool {
-	s, h := p.slot, p.slot.hot
+	s, h, r := p.slot, p.slot.hot, p.resident
 	now := t / int64(time.Second)
 	// A checked newer than the last failure is a period opened by a pick:
 	// the one live request of this fail_timeout has failed too.
-	probe := h.accessed < h.checked
+	probe := r.accessed < h.checked
 	h.fails = min(h.fails+1, noLimit-1)
-	h.accessed, h.checked = now, now
+	r.accessed, h.checked = now, now
 	if s.failLimit == noLimit {
 		return false
 	}
@@ -52,7 +55,7 @@ func (p *Peer) fail(t int64) bool {
 	if h.fails < s.failLimit {
 		return false
 	}
-	c := &p.resident.counters
+	c := &r.counters
 	if !c.out {
 		c.out, c.downstart = true, t
 		c.unavail++
@@ -90,11 +93,11 @@ func (r *resident) sample(m Method, o Outcome) {
 		return
 	}
 	h := r.hot
-	h.responseTime = average(h.responseTime, o.ResponseTime.Milliseconds())
+	h.responseTime = average32(h.responseTime, o.ResponseTime)
 	if m.Inflight && m.Measure == Header {
 		return // HeaderReceived did it
 	}
-	h.headerTime = average(h.headerTime, o.HeaderTime.Milliseconds())
+	h.headerTime = average32(h.headerTime, o.HeaderTime)
 }
 
 // HeaderReceived says, before Release, that the header of the reply has come,
@@ -107,7 +110,7 @@ func (p *Pool) HeaderReceived(a *PickArgs, took time.Duration, now int64) {
 	r := a.peer.resident
 	p.shared.mu.Lock()
 	defer p.shared.mu.Unlock()
-	r.hot.headerTime = average(r.hot.headerTime, took.Milliseconds())
+	r.hot.headerTime = average32(r.hot.headerTime, took)
 	if a.counted {
 		a.counted = false
 		r.inflight.end(took, now)
@@ -121,4 +124,9 @@ func average(avg, v int64) int64 {
 		return v
 	}
 	return int64(0.5 + float64(float64(v)*0.05) + float64(float64(avg)*0.95))
+}
+
+// average32 is average for the hot record, where times end at 24 days.
+func average32(avg int32, took time.Duration) int32 {
+	return int32(min(average(int64(avg), took.Milliseconds()), math.MaxInt32))
 }

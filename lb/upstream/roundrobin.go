@@ -34,10 +34,11 @@ func (roundRobin) pick(g *group, a *PickArgs, now int64) int {
 func (g *group) turn(a *PickArgs, now int64) (best int, total int64) {
 	best = -1
 	var lead int64
-	for i := range g.slots {
-		s := &g.slots[i]
+	slots, tried := g.slots, a.tried.n > 0
+	for i := range slots {
+		s := &slots[i]
 		h := s.hot
-		if !s.open(h, now) || a.tried.has(i) {
+		if !s.open(h, now) || tried && a.tried.test(i) {
 			continue
 		}
 		total += h.advance(s)

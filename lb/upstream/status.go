@@ -56,7 +56,6 @@ func (p *Pool) ResetStatistics() {
 	for _, peer := range p.Peers() {
 		c := &peer.resident.counters
 		*c = counters{out: c.out, downstart: c.downstart, selected: c.selected}
-		peer.slot.hot.requests = 0
 	}
 }
 
@@ -65,14 +64,14 @@ func (p *Peer) status(now int64, single bool) PeerStatus {
 	st := PeerStatus{
 		Server: p.Server, Addr: p.Text, SID: p.SID, Backup: p.Backup,
 		Weight: int(s.weight), Active: int(h.conns),
-		Requests: h.requests, Responses: c.responses, Sent: c.sent, Received: c.received,
+		Requests: c.requests, Responses: c.responses, Sent: c.sent, Received: c.received,
 		Fails: c.failures, Unavail: c.unavail, Selected: c.selected,
 		Downtime:     time.Duration(c.downtime),
 		HeaderTime:   time.Duration(h.headerTime) * time.Millisecond,
 		ResponseTime: time.Duration(h.responseTime) * time.Millisecond,
 	}
-	if s.connLimit != noLimit {
-		st.MaxConns = int(s.connLimit)
+	if p.maxConns != noLimit {
+		st.MaxConns = int(p.maxConns)
 	}
 	if c.out {
 		st.Downstart = c.downstart
