@@ -33,9 +33,9 @@ func (h *Hosts[T]) Add(t *variable.Table, name config.ServerName, server T) (add
 	}
 	// The host is in lower case, so a pattern with capitals must not mind it.
 	noCase := name.Name != strings.ToLower(name.Name)
-	re, err := variable.CompileRegex(t, name.Name, noCase)
+	re, err := variable.CompileRegex(t, config.Regex{Pattern: name.Name, NoCase: noCase, Pos: name.Pos})
 	if err != nil {
-		return false, name.Pos.Errorf("%v", err)
+		return false, err
 	}
 	h.regexes = append(h.regexes, hostRegex[T]{re, server})
 	return true, nil
@@ -58,15 +58,4 @@ func (h *Hosts[T]) Find(host []byte, s variable.Source) T {
 		}
 	}
 	return h.def
-}
-
-// Slow lists the expressions that run on the backtracking engine.
-func (h *Hosts[T]) Slow() []*variable.Regex {
-	var slow []*variable.Regex
-	for _, r := range h.regexes {
-		if _, is := r.regex.Slow(); is {
-			slow = append(slow, r.regex)
-		}
-	}
-	return slow
 }

@@ -83,9 +83,10 @@ func (l *Locations[T]) add(t *variable.Table, byName map[string]*prefix[T], conf
 			return conf.Pos.Errorf("duplicate location %q", conf.Pattern)
 		}
 	case config.MatchRegex, config.MatchRegexNoCase:
-		re, err := variable.CompileRegex(t, conf.Pattern, conf.Kind == config.MatchRegexNoCase)
+		noCase := conf.Kind == config.MatchRegexNoCase
+		re, err := variable.CompileRegex(t, config.Regex{Pattern: conf.Pattern, NoCase: noCase, Pos: conf.Pos})
 		if err != nil {
-			return conf.Pos.Errorf("%v", err)
+			return err
 		}
 		l.regexes = append(l.regexes, regexLocation[T]{loc, re})
 	case config.MatchPrefix, config.MatchNoRegex, config.MatchExact:
@@ -252,25 +253,4 @@ func (l *Locations[T]) search(path []byte) int {
 		}
 	}
 	return low - 1
-}
-
-// Slow lists the expressions that run on the backtracking engine, those of
-// nested locations included.
-func (l *Locations[T]) Slow() []*variable.Regex {
-	var slow []*variable.Regex
-	for i := range l.regexes {
-		re := &l.regexes[i]
-		if _, is := re.regex.Slow(); is {
-			slow = append(slow, re.regex)
-		}
-		if re.inner != nil {
-			slow = append(slow, re.inner.Slow()...)
-		}
-	}
-	for i := range l.prefixes {
-		if p := &l.prefixes[i]; p.inclusive != nil && p.inclusive.inner != nil {
-			slow = append(slow, p.inclusive.inner.Slow()...)
-		}
-	}
-	return slow
 }

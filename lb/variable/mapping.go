@@ -52,8 +52,8 @@ func (m *Mapping) add(t *Table, e *config.MapEntry) error {
 	var regex *Regex
 	if e.Regex != nil {
 		var err error
-		if regex, err = CompileRegex(t, e.Regex.Pattern, e.Regex.NoCase); err != nil {
-			return e.Pos.Errorf("%v", err)
+		if regex, err = CompileRegex(t, *e.Regex); err != nil {
+			return err
 		}
 	}
 	value, err := compileAt(t, e.Value, e.Pos)
@@ -75,17 +75,6 @@ func (m *Mapping) add(t *Table, e *config.MapEntry) error {
 		}
 	}
 	return e.Pos.Errorf("conflicting parameter %q", e.Key)
-}
-
-// Slow lists the map's expressions that run on the backtracking engine.
-func (m *Mapping) Slow() []*Regex {
-	var slow []*Regex
-	for _, r := range m.regexes {
-		if _, is := r.regex.Slow(); is {
-			slow = append(slow, r.regex)
-		}
-	}
-	return slow
 }
 
 // get computes the variable's value.

@@ -1,13 +1,14 @@
 package variable
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/dlclark/regexp2"
+
+	"github.com/weir-lb/weir/config"
 )
 
 // matchLimit bounds one match on the backtracking engine, whose time may grow
@@ -27,12 +28,12 @@ type Capturer interface {
 // Regex is a compiled regular expression in PCRE's syntax. It is immutable and
 // safe for concurrent use.
 type Regex struct {
-	pattern string
-	linear  *regexp.Regexp
-	slow    *backtracker // nil where the linear engine can do it
-	reason  string
-	groups  int
-	named   []namedGroup
+	conf   config.Regex
+	linear *regexp.Regexp
+	slow   *backtracker // nil where the linear engine can do it
+	reason string
+	groups int
+	named  []namedGroup
 }
 
 type namedGroup struct {
@@ -40,24 +41,28 @@ type namedGroup struct {
 	set   Setter
 }
 
-// CompileRegex compiles a pattern. Its named groups become variables of the
-// table, assigned at each match; t may be nil where names are of no interest.
-func CompileRegex(t *Table, pattern string, noCase bool) (*Regex, error) {
-	tr, err := translate(pattern, false)
+// CompileRegex compiles an expression of the configuration. Its named groups
+// become variables of the table, assigned at each match; t may be nil where
+// names are of no interest.
+func CompileRegex(t *Table, conf config.Regex) (*Regex, error) {
+	tr, err := translate(conf.Pattern, false)
 	if err != nil {
-		return nil, fmt.Errorf("regular expression %q: %w", pattern, err)
+		return nil, conf.Pos.Errorf("invalid regular expression %q: %v", conf.Pattern, err)
 	}
-	x := &Regex{pattern: pattern, reason: tr.reason, groups: tr.groups}
-	if err := x.compile(tr, noCase); err != nil {
-		return nil, fmt.Errorf("regular expression %q: %w", pattern, err)
+	x := &Regex{conf: conf, reason: tr.reason, groups: tr.groups}
+	if err := x.compile(tr); err != nil {
+		return nil, conf.Pos.Errorf("invalid regular expression %q: %v", conf.Pattern, err)
 	}
 	if t == nil {
 		return x, nil
 	}
+	if x.slow != nil {
+		t.slow = append(t.slow, x)
+	}
 	for _, g := range tr.names {
 		v, err := t.AddAssigned(g.name)
 		if err != nil {
-			return nil, err
+			return nil, conf.Pos.Errorf("%v", err)
 		}
 		x.named = append(x.named, namedGroup{g.index, v.Set})
 	}
@@ -66,11 +71,11 @@ func CompileRegex(t *Table, pattern string, noCase bool) (*Regex, error) {
 
 // compile takes the linear engine where it can express the pattern, else the
 // backtracking one.
-func (x *Regex) compile(tr *translation, noCase bool) error {
+func (x *Regex) compile(tr *translation) error {
 	var linearErr error
 	if tr.reason == "" {
 		src := tr.text
-		if noCase {
+		if x.conf.NoCase {
 			src = "(?i)" + src
 		}
 		if x.linear, linearErr = regexp.Compile(src); linearErr == nil {
@@ -78,11 +83,11 @@ func (x *Regex) compile(tr *translation, noCase bool) error {
 		}
 		x.reason = strings.TrimPrefix(linearErr.Error(), "error parsing regexp: ")
 	}
-	slow, err := translate(x.pattern, true)
+	slow, err := translate(x.conf.Pattern, true)
 	if err != nil {
 		return err
 	}
-	x.slow, err = newBacktracker(slow.text, noCase)
+	x.slow, err = newBacktracker(slow.text, x.conf.NoCase)
 	switch {
 	case err == nil:
 		return nil
@@ -107,7 +112,7 @@ func GroupNames(pattern string) []string {
 }
 
 // String returns the pattern as it was written.
-func (x *Regex) String() string { return x.pattern }
+func (x *Regex) String() string { return x.conf.Pattern }
 
 // Groups is the number of capturing groups.
 func (x *Regex) Groups() int { return x.groups }
@@ -115,6 +120,9 @@ func (x *Regex) Groups() int { return x.groups }
 // Slow tells whether the pattern runs on the backtracking engine, under a time
 // limit, and what in it the linear engine cannot do.
 func (x *Regex) Slow() (reason string, slow bool) { return x.reason, x.slow != nil }
+
+// Pos is the place of the expression's directive.
+func (x *Regex) Pos() config.Pos { return x.conf.Pos }
 
 // Match tells whether the expression matches somewhere in the subject, which
 // must live and stay unchanged as long as the source. A match sets the
@@ -133,7 +141,7 @@ func (x *Regex) Match(s Source, subject []byte) bool {
 	}
 	pairs, err := x.Find(subject)
 	if err != nil && c != nil {
-		c.MatchFailed(x.pattern, err)
+		c.MatchFailed(x.conf.Pattern, err)
 	}
 	if pairs == nil {
 		return false

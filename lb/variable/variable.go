@@ -48,6 +48,7 @@ type Table struct {
 	names    map[string]*Variable
 	prefixes map[string]Prefix
 	slots    int
+	slow     []*Regex
 }
 
 // NewTable returns an empty table.
@@ -113,6 +114,10 @@ func (t *Table) NewSlot() int {
 
 // Slots is how many memos a source needs.
 func (t *Table) Slots() int { return t.slots }
+
+// SlowRegexes lists the expressions compiled with this table that run on the
+// backtracking engine.
+func (t *Table) SlowRegexes() []*Regex { return t.slow }
 
 // Lookup finds a variable by its name without the dollar sign; names are not
 // case-sensitive.
