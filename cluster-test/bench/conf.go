@@ -2,13 +2,21 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 )
 
+// user keeps nginx, started by root, from becoming nobody, who cannot read what is made here.
+func user() string {
+	if os.Geteuid() == 0 {
+		return "user root;\n"
+	}
+	return ""
+}
+
 // backendConf is the nginx behind the proxies: two ports that answer as cheaply as can be.
 func backendConf(dir string, ports [2]int) string {
-	return fmt.Sprintf(`worker_processes 1;
-user root;
+	return user() + fmt.Sprintf(`worker_processes 1;
 pid %[1]s/backend.pid;
 error_log %[1]s/error.log warn;
 events { worker_connections 12000; }
@@ -32,8 +40,8 @@ http {
 // nginxConf is one file for nginx and for weir.
 func nginxConf(s setup) string {
 	var b strings.Builder
+	b.WriteString(user())
 	fmt.Fprintf(&b, `worker_processes 1;
-user root;
 pid %[1]s/proxy.pid;
 error_log %[1]s/logs/error.log warn;
 events { worker_connections 12000; }

@@ -177,14 +177,7 @@ func (s *stage) startApp(i int) (*process.Process, error) {
 }
 
 // weirArgs are the options weir is started with, and -s is used with.
-func (s *stage) weirArgs() []string {
-	args := []string{"-p", s.dir, "-c", s.conf}
-	if os.Geteuid() == 0 {
-		// Otherwise weir would become nobody, who can often not read a checkout; nothing here is reachable from outside.
-		args = append(args, "-g", "user root;")
-	}
-	return args
-}
+func (s *stage) weirArgs() []string { return []string{"-p", s.dir, "-c", s.conf} }
 
 func (s *stage) startWeir() (*process.Process, error) {
 	if _, err := os.Stat(s.weir); err != nil {
