@@ -9,11 +9,17 @@ import (
 // a value was not written by the operator but is a default.
 type Pos struct {
 	File string // name of the file as it was opened
-	Line int    // line of the directive's last word, from 1, as nginx counts
+	Line int    // line of the directive's final ";" or "{", from 1; 0 on the command line
 }
 
-// String gives "FILE:LINE", the form in which nginx names places.
-func (p Pos) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
+// String gives "FILE:LINE", the form in which nginx names places, or
+// "command line".
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return p.File + ":" + strconv.Itoa(p.Line)
+}
 
 // IsZero reports whether p names no place.
 func (p Pos) IsZero() bool { return p.File == "" && p.Line == 0 }
@@ -27,18 +33,19 @@ func (p Pos) Errorf(format string, args ...any) *Error {
 type Error struct {
 	Msg  string // without place and without severity
 	File string // empty if the error belongs to no place
-	Line int    // 0 if the error belongs to a file as a whole
+	Line int    // 0 if the error belongs to a file as a whole, or to the command line
+	Err  error  // what the system said when a file could not be read; else nil
 }
+
+// Unwrap gives the error of the system, if there is one behind e.
+func (e *Error) Unwrap() error { return e.Err }
 
 // Error gives the text nginx would log after its severity.
 func (e *Error) Error() string {
-	switch {
-	case e.File == "":
+	if e.File == "" {
 		return e.Msg
-	case e.Line == 0:
-		return e.Msg + " in " + e.File
 	}
-	return e.Msg + " in " + e.File + ":" + strconv.Itoa(e.Line)
+	return e.Msg + " in " + Pos{e.File, e.Line}.String()
 }
 
 // Warning is something the operator should look at; it stops nothing.

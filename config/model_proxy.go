@@ -8,12 +8,15 @@ type ProxyPass struct {
 	URL  Text // as written
 	Vars bool // URL holds variables and is evaluated per request; the fields below are empty
 
-	TLS    bool   // https://
-	Host   string // upstream name, or host with its port if written, without scheme and URI
-	Unix   string // path of unix:; Host is then "localhost"
-	URI    string // replaces Prefix if HasURI
-	HasURI bool
-	Prefix string // the location's pattern, which URI replaces; empty in regex and named locations
+	TLS        bool   // https://
+	Host       string // upstream name, host name, IPv4 address or [IPv6] address, without port
+	Port       uint16 // 80 or 443 by scheme unless written
+	PortSet    bool   // whether the port was written
+	Unix       string // path of unix:; Host is then empty
+	HostHeader string // $proxy_host: Host, with the port if it is not the scheme's own; localhost for Unix
+	URI        string // replaces Prefix if HasURI
+	HasURI     bool
+	Prefix     string // the location's pattern, which URI replaces; empty in regex and named locations
 }
 
 // ProxySettings are the inherited proxy_* settings.
@@ -161,7 +164,7 @@ type ProxyTLS struct {
 
 // ProxyTLSPos are the places of the directives that name files.
 type ProxyTLSPos struct {
-	PasswordFile, Ciphers, TrustedCertificate, CRL, Verify Pos
+	PasswordFile, Protocols, Ciphers, TrustedCertificate, CRL, Verify Pos
 }
 
 // TLS are the ssl_* settings of a server.

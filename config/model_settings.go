@@ -50,10 +50,12 @@ type Settings struct {
 	LimitRate               Text // bytes per second; zero Text: none
 	LimitRateAfter          Text
 
-	AddHeaders  []AddHeader
-	AddTrailers []AddHeader
-	Expires     Expires
-	EarlyHints  []Text // all non-empty and not "0": pass 103 on
+	AddHeaders        []AddHeader
+	AddHeaderInherit  ListInherit // already applied to AddHeaders
+	AddTrailers       []AddHeader
+	AddTrailerInherit ListInherit // already applied to AddTrailers
+	Expires           Expires
+	EarlyHints        []Text // all non-empty and not "0": pass 103 on
 
 	LogNotFound   bool
 	LogSubrequest bool
@@ -113,10 +115,11 @@ type TempPath struct {
 	Levels [3]int
 }
 
-// ErrorPage is one error_page directive.
+// ErrorPage is what an error_page directive says of one code. The first entry
+// of a code decides.
 type ErrorPage struct {
-	Pos   Pos
-	Codes []int
+	Pos  Pos
+	Code int
 	// Response is the code to answer with: 0 keeps the original one, -1 takes
 	// the code of the page ("=" without a number).
 	Response int
@@ -154,6 +157,16 @@ type AddHeader struct {
 	Value  Text
 	Always bool
 }
+
+// ListInherit is the value of add_header_inherit and add_trailer_inherit.
+type ListInherit uint8
+
+// Values of add_header_inherit and add_trailer_inherit.
+const (
+	InheritOn    ListInherit = iota // the outer list, unless there is an own one
+	InheritOff                      // the own list only
+	InheritMerge                    // the outer list, then the own one
+)
 
 // ExpiresKind is the form of an expires directive.
 type ExpiresKind uint8

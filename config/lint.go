@@ -1,0 +1,51 @@
+package config
+
+import "strings"
+
+// lint warns of what is legal and hardly meant.
+func (b *builder) lint() {
+	for _, m := range b.cfg.HTTP.Maps {
+		b.lintMap(m)
+	}
+	b.lintSchemes()
+}
+
+// lintMap finds the map of the WebSocket recipe with one space where an empty
+// key is meant: ordinary requests then carry "Connection: upgrade".
+func (b *builder) lintMap(m *Map) {
+	for _, e := range m.Entries {
+		if e.Regex == nil && e.Key != "" && strings.TrimSpace(e.Key) == "" {
+			b.cfg.Warnings = append(b.cfg.Warnings, Warning{
+				Pos:  e.Pos,
+				Msg:  `the key of "map" for $` + m.Name + " is blank but not empty, so that an absent value does not match it",
+				Hint: "write '' for requests without the field",
+			})
+		}
+	}
+}
+
+// lintSchemes finds upstream groups that are passed to with both http and
+// https: servers hardly ever speak both on one port.
+func (b *builder) lintSchemes() {
+	first := map[*Upstream]*ProxyPass{}
+	warned := map[*Upstream]bool{}
+	for _, p := range b.proxies() {
+		u := b.findUpstream(p.Host)
+		switch {
+		case p.Vars || u == nil || warned[u]:
+		case first[u] == nil:
+			first[u] = p
+		case first[u].TLS != p.TLS:
+			warned[u] = true
+			plain, tls := first[u], p
+			if plain.TLS {
+				plain, tls = tls, plain
+			}
+			b.cfg.Warnings = append(b.cfg.Warnings, Warning{
+				Pos:  tls.Pos,
+				Msg:  `upstream "` + u.Name + `" is passed to with https:// here and with http:// at ` + plain.Pos.String(),
+				Hint: "if its servers speak plain HTTP, the handshake fails and clients get 502",
+			})
+		}
+	}
+}
