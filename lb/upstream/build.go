@@ -74,7 +74,7 @@ func check(cfg Config) error {
 
 // newGroup makes the peers of the primary or of the backup servers.
 func newGroup(servers []Server, backup bool, known map[identity]*resident, seen map[identity]int) *group {
-	g := &group{bySID: map[string]int32{}}
+	g := &group{bySID: map[string]int32{}, even: true}
 	n := 0
 	for i := range servers {
 		if servers[i].Backup == backup {
@@ -115,6 +115,7 @@ func (g *group) place(n int, s *Server, addr Addr) {
 		p.slot.room = p.maxConns
 	}
 	g.total += int64(s.Weight)
+	g.even = g.even && s.Weight == int(g.slots[0].weight)
 	if _, taken := g.bySID[p.SID]; !taken {
 		g.bySID[p.SID] = int32(n)
 	}

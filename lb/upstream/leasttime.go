@@ -20,55 +20,36 @@ func (m leastTime) pick(g *group, a *PickArgs, now int64) int {
 	if i := g.hinted(a, now); i >= 0 {
 		return i
 	}
-	best, many := -1, false
-	var least, weight int64 // of best
-	for i := range g.slots {
-		s := &g.slots[i]
-		if !s.open(s.hot, now) || a.tried.has(i) {
-			g.loads[i] = closed
+	slots, tried := g.slots, a.tried.n > 0
+	loads := g.loads[:len(slots)]
+	for i := range slots {
+		s := &slots[i]
+		h := s.hot
+		if !s.open(h, now) || tried && a.tried.test(i) {
+			loads[i] = closed
 			continue
 		}
+		t := s.time(h, m.measure, now)
 		if m.inflight {
-			g.peers[i].resident.inflight.observe(a.Now)
+			t = max(t, g.peers[i].resident.inflight.observe(a.Now))
 		}
-		t := m.estimate(g, i, now)
-		g.loads[i] = t
-		if mine, other := t*weight, least*int64(s.weight); best < 0 || mine < other {
-			best, many = i, false
-			least, weight = t, int64(s.weight)
-		} else if mine == other {
-			many = true
-		}
+		loads[i] = cluster(t) * (1 + int64(h.conns))
 	}
-	if !many {
-		return best
-	}
-	return g.tie(best, true)
+	return g.lightest(true)
 }
 
-// estimate returns the milliseconds the peer at position i is expected to need
-// for its requests in work and one more.
-func (m leastTime) estimate(g *group, i int, now int64) int64 {
-	s := &g.slots[i]
-	t := s.time(m.measure, now)
-	if m.inflight {
-		if f := &g.peers[i].resident.inflight; f.requests > 0 {
-			t = max(t, f.average)
-		}
-	}
-	return cluster(t) * (1 + int64(s.hot.conns))
-}
-
-// time returns the average of s, halved for every fail_timeout in which it was
+// time returns the average time of s in ms, halved for every fail_timeout in which it was
 // not picked, so that a peer that was slow once gets another chance.
-func (s *slot) time(m Measure, now int64) int64 {
-	h := s.hot
+func (s *slot) time(h *hot, m Measure, now int64) int64 {
 	t := int64(h.responseTime)
 	if m == Header {
 		t = int64(h.headerTime)
 	}
+	if t == 0 {
+		return 0
+	}
 	idle, timeout := now-h.checked, int64(s.failTimeout)
-	if idle > timeout && t > 0 {
+	if idle > timeout {
 		t >>= min(uint64(idle/(timeout+1)), 63)
 	}
 	return t
@@ -79,7 +60,8 @@ func cluster(t int64) int64 {
 	if t > slowest {
 		return slowest
 	}
-	return t + grain - t%grain
+	ms := uint32(t)
+	return int64(ms + grain - ms%grain)
 }
 
 // inflight follows the age of the requests a peer has in work.
@@ -111,9 +93,12 @@ func (f *inflight) end(took time.Duration, now int64) {
 	f.requests--
 }
 
-// observe lets the mean age of the requests in work flow into the average.
-func (f *inflight) observe(now int64) {
-	if f.requests > 0 {
-		f.average = average(f.average, f.sum/f.requests+now/int64(time.Millisecond)-f.changed)
+// observe lets the mean age of the requests in work flow into the average and
+// returns that; 0 when there are none.
+func (f *inflight) observe(now int64) int64 {
+	if f.requests <= 0 {
+		return 0
 	}
+	f.average = average(f.average, f.sum/f.requests+now/int64(time.Millisecond)-f.changed)
+	return f.average
 }

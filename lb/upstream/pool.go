@@ -51,7 +51,8 @@ type group struct {
 	total int64            // weights of all, those that are down included
 	bySID map[string]int32 // first peer of each sticky id
 	table any              // what the method prepared for this group
-	loads []int64          // room for the methods that compare all peers
+	even  bool             // all weights are the same
+	loads []int64          // what lightest compares; a scratch, under the lock
 }
 
 // Outcome is what an attempt came to.

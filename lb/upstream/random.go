@@ -70,8 +70,9 @@ func (m randomTwo) better(g *group, i, j int, now int64) int {
 }
 
 func (m randomTwo) load(g *group, i int, now int64) int64 {
+	s := &g.slots[i]
 	if m.measure == Conns {
-		return int64(g.slots[i].hot.conns)
+		return int64(s.hot.conns)
 	}
-	return leastTime{measure: m.measure}.estimate(g, i, now)
+	return cluster(s.time(s.hot, m.measure, now)) * (1 + int64(s.hot.conns))
 }

@@ -1,0 +1,86 @@
+package upstream
+
+import "math"
+
+// closed is the load of a peer that cannot take the request.
+const closed = math.MaxInt64
+
+// lightest returns the position of the peer whose load is least in proportion
+// to its weight, -1 if all are closed. Equal ones take turns.
+//
+// drift is how nginx's least_time finds the equal ones: it compares the load
+// of the first with the weight of the peer that is ahead at that point, which
+// with different weights makes other picks.
+func (g *group) lightest(drift bool) int {
+	best, many := g.first()
+	if !many {
+		return best
+	}
+	return g.tie(best, drift)
+}
+
+// first returns the first position with the least load and whether there are
+// more.
+func (g *group) first() (best int, many bool) {
+	if !g.even {
+		return g.firstWeighted()
+	}
+	best = -1
+	least := int64(closed)
+	for i, load := range g.loads {
+		if load < least {
+			best, least, many = i, load, false
+		} else if load == least {
+			many = true
+		}
+	}
+	return best, many && best >= 0
+}
+
+// firstWeighted is first for peers of different weights. Fractions are
+// compared by cross-multiplication.
+func (g *group) firstWeighted() (best int, many bool) {
+	best = -1
+	var least, weight int64 // of best
+	for i, load := range g.loads {
+		if load == closed {
+			continue
+		}
+		w := int64(g.slots[i].weight)
+		if mine, other := load*weight, least*w; best < 0 || mine < other {
+			best, many, least, weight = i, false, load, w
+		} else if mine == other {
+			many = true
+		}
+	}
+	return best, many
+}
+
+// tie moves the weights of the peers from position first on that are equal to
+// it as round robin does, and returns the one ahead.
+func (g *group) tie(first int, drift bool) int {
+	slots := g.slots[first:]
+	loads := g.loads[first:][:len(slots)]
+	least, weight := loads[0], int64(slots[0].weight)
+	best, lead, total := 0, int64(math.MinInt64), int64(0)
+	for i, load := range loads {
+		s := &slots[i]
+		if g.even {
+			if load != least {
+				continue
+			}
+		} else if load == closed || load*weight != least*int64(s.weight) {
+			continue
+		}
+		h := s.hot
+		total += h.advance(s)
+		if h.current > lead {
+			best, lead = i, h.current
+			if drift {
+				weight = int64(s.weight)
+			}
+		}
+	}
+	slots[best].hot.current -= total
+	return first + best
+}
