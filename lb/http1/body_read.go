@@ -22,6 +22,9 @@ var (
 // delivering anything (RFC 9112, 7.1.1).
 const maxExtension = 16 << 10
 
+// maxDigits bounds a chunk's size with its leading zeros.
+const maxDigits = 16
+
 // chunkState is where in the chunked coding the decoder stands.
 type chunkState uint8
 
@@ -44,6 +47,7 @@ type Decoder struct {
 	framing  request.Framing
 	state    chunkState
 	done     bool
+	digits   uint8 // of the chunk's size so far
 	left     int64 // of the body, or of the chunk; bytes
 	spare    int64 // what extensions may still use
 	trailers trailerReader
@@ -54,7 +58,7 @@ type Decoder struct {
 func (d *Decoder) Reset(f request.Framing, length int64, trailers *request.Head, lim *Limits) {
 	d.framing = f
 	d.state = chunkSize
-	d.left = 0
+	d.left, d.digits = 0, 0
 	d.spare = maxExtension
 	d.trailers.reset(trailers, lim)
 	d.done = f == request.FramingNone || f == request.FramingLength && length <= 0
@@ -167,7 +171,7 @@ func (d *Decoder) frame(c byte) error {
 		if c != '\n' {
 			return ErrChunkSize
 		}
-		d.state = chunkData
+		d.state, d.digits = chunkData, 0
 		if d.left == 0 {
 			d.state = chunkTrailer
 		}
@@ -179,16 +183,11 @@ func (d *Decoder) frame(c byte) error {
 // 7.1). A size that does not fit into 63 bits is refused, not cut.
 func (d *Decoder) size(c byte) error {
 	if v, ok := unhex(c); ok {
-		if d.left > math.MaxInt64>>4 {
+		if d.left > math.MaxInt64>>4 || d.digits == maxDigits {
 			return ErrChunkSize
 		}
 		d.left = d.left<<4 | int64(v)
-		// Leading zeros are digits without end; they are paid for like
-		// extensions.
-		d.spare--
-		if d.spare < 0 {
-			return ErrChunkSize
-		}
+		d.digits++
 		d.state = chunkDigit
 		return nil
 	}

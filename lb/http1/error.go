@@ -11,6 +11,11 @@ func refuse(status int, reason string) *request.Error {
 	return &request.Error{Source: request.Downstream, Status: status, Reason: reason}
 }
 
+// refuseHead is refuse with the words that nginx adds while it reads a head.
+func refuseHead(status int, reason string) *request.Error {
+	return refuse(status, reason+" while reading client request headers")
+}
+
 // broken is the error of a reply that makes no sense; nothing of it was passed
 // on, so that another peer may be tried.
 func broken(reason string) *request.Error {

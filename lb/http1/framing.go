@@ -26,18 +26,18 @@ func RequestFraming(r *request.Request) *request.Error {
 	coding, hasCoding := r.Head.Get(request.FieldTransferEncoding)
 	switch {
 	case hasCoding && r.Version < request.HTTP11:
-		return refuse(400, "client sent HTTP/1.0 request with \"Transfer-Encoding\" header")
+		return refuseHead(400, "client sent HTTP/1.0 request with \"Transfer-Encoding\" header")
 	case hasCoding && hasLength:
-		return refuse(400, "client sent \"Content-Length\" and \"Transfer-Encoding\" headers at the same time")
+		return refuseHead(400, "client sent \"Content-Length\" and \"Transfer-Encoding\" headers at the same time")
 	case hasCoding:
 		if !isChunked(coding) {
-			return refuse(501, fmt.Sprintf("client sent unknown \"Transfer-Encoding\": %s", excerpt(coding)))
+			return refuseHead(501, "client sent unknown \"Transfer-Encoding\": "+excerpt(coding))
 		}
 		b.Framing, b.Length = request.FramingChunked, -1
 	case hasLength:
 		n, ok := parseLength(length)
 		if !ok {
-			return refuse(400, "client sent invalid \"Content-Length\" header")
+			return refuseHead(400, "client sent invalid \"Content-Length\" header")
 		}
 		if n > 0 {
 			b.Framing, b.Length = request.FramingLength, n
@@ -165,10 +165,20 @@ var singleFields = [...]request.FieldID{
 func checkSingle(h *request.Head) *request.Error {
 	for _, id := range singleFields {
 		if h.Has(id) && !single(h, id) {
-			return refuse(400, fmt.Sprintf("client sent duplicate header line: \"%s\"", id))
+			return duplicate(h, id)
 		}
 	}
 	return nil
+}
+
+// duplicate is the error of a request with two fields of one name.
+func duplicate(h *request.Head, id request.FieldID) *request.Error {
+	what := "header line"
+	if id == request.FieldHost {
+		what = "host header"
+	}
+	value, _ := h.Get(id)
+	return refuseHead(400, fmt.Sprintf("client sent duplicate %s: %q, previous value: %s", what, id, excerpt(value)))
 }
 
 // single tells whether a known field is there at most once.

@@ -8,12 +8,12 @@ func checkHost(r *request.Request) *request.Error {
 	i := r.Head.First(request.FieldHost)
 	if i < 0 {
 		if r.Version >= request.HTTP11 {
-			return refuse(400, "client sent HTTP/1.1 request without \"Host\" header while reading client request headers")
+			return refuseHead(400, "client sent HTTP/1.1 request without \"Host\" header")
 		}
 	} else {
 		f := &r.Head.Fields[i]
 		if !validHost(r.Head.Value(f)) {
-			return refuse(400, "client sent invalid host header while reading client request headers")
+			return refuseHead(400, "client sent invalid host header")
 		}
 		if r.HostRaw.Len() == 0 {
 			r.HostRaw = f.Value
@@ -97,16 +97,20 @@ func hostEnd(raw []byte) (end int, upper, ok bool) {
 	return i, upper, i > 0
 }
 
-// literalEnd is hostEnd for an address in brackets (RFC 3986, 3.2.2).
+// literalEnd is hostEnd for an IPv6 address in brackets (RFC 3986, 3.2.2). Its
+// bytes are checked, not its sense: it is only compared with names.
 func literalEnd(raw []byte) (end int, upper, ok bool) {
+	colons := 0
 	for i := 1; i < len(raw); i++ {
 		c := raw[i]
-		if c == ']' {
-			end = i + 1
-			return end, upper, i > 1 && (end == len(raw) || raw[end] == ':')
-		}
 		class := byteClass[c]
-		if class&byteHost == 0 && c != ':' && c != '.' {
+		switch {
+		case c == ']':
+			end = i + 1
+			return end, upper, colons > 1 && (end == len(raw) || raw[end] == ':')
+		case c == ':':
+			colons++
+		case class&byteHex == 0 && c != '.':
 			return 0, false, false
 		}
 		upper = upper || class&byteUpper != 0

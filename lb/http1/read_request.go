@@ -1,10 +1,6 @@
 package http1
 
-import (
-	"fmt"
-
-	"github.com/weir-lb/weir/lb/request"
-)
+import "github.com/weir-lb/weir/lb/request"
 
 // ParseRequest parses the head of a request at the start of buf (RFC 9112, 2
 // and 3) into r: Head, Line, Method, Target, Scheme, HostRaw, Version, Length,
@@ -81,9 +77,9 @@ func checkRequest(r *request.Request) *request.Error {
 	}
 	switch r.Verb {
 	case request.VerbConnect:
-		return refuse(405, "client sent CONNECT method")
+		return refuseHead(405, "client sent CONNECT method")
 	case request.VerbTrace:
-		return refuse(405, "client sent TRACE method")
+		return refuseHead(405, "client sent TRACE method")
 	}
 	return nil
 }
@@ -114,11 +110,11 @@ func fieldError(line []byte, flt fault) *request.Error {
 	case faultMore:
 		return nil
 	case faultLong:
-		return refuse(494, fmt.Sprintf("client sent too long header line: %s while reading client request headers", excerpt(line)))
+		return refuseHead(494, "client sent too long header line: "+excerpt(line))
 	case faultLarge:
-		return refuse(494, "client sent too large request while reading client request headers")
+		return refuseHead(494, "client sent too large request")
 	case faultMany:
-		return refuse(400, "client sent too many header lines while reading client request headers")
+		return refuseHead(494, "client sent too many header lines")
 	}
-	return refuse(400, fmt.Sprintf("client sent invalid header line: %s while reading client request headers", excerpt(line)))
+	return refuseHead(400, "client sent invalid header line: "+excerpt(line))
 }

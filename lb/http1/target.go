@@ -41,7 +41,7 @@ func DecodePath(dst, raw []byte, mergeSlashes bool) (path []byte, plain bool, er
 	}
 	d := pathDecoder{out: dst, from: len(dst), merge: mergeSlashes}
 	if !d.decode(raw) {
-		return nil, false, refuse(400, "client sent invalid request: malformed path "+excerpt(raw))
+		return nil, false, refuse(400, "client sent invalid request while reading client request line")
 	}
 	path = d.out[d.from:]
 	return path, bytes.Equal(path, raw), nil

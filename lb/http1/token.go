@@ -61,8 +61,9 @@ func makeByteClass() (t [256]uint8) {
 		if isAlpha(c) || isDigit(c) || isOneOf(c, "+-.") {
 			t[i] |= byteScheme
 		}
-		// unreserved, pct-encoded and sub-delims; the dot is looked at apart.
-		if isAlpha(c) || isDigit(c) || isOneOf(c, "-_~%!$&'()*+,;=") {
+		// unreserved and sub-delims; the dot is looked at apart. Percent-encoding
+		// is left out: two readers would take such a host for two hosts.
+		if isAlpha(c) || isDigit(c) || isOneOf(c, "-_~!$&'()*+,;=") {
 			t[i] |= byteHost
 		}
 		if isDigit(c) {
