@@ -138,3 +138,6 @@ func addTLS(t *variable.Table) {
 		return r.arena.Keep(append(r.arena.Take(), r.Conn.TLS.Verified()...)), true
 	})
 }
+
+// ClientAddr implements variable.Client.
+func (r *Request) ClientAddr() netip.Addr { return r.Client }

@@ -201,3 +201,12 @@ func (r *Request) upstreamCookie(name string) ([]byte, bool) {
 	}
 	return nil, false
 }
+
+// ForwardedFor implements variable.Client.
+func (r *Request) ForwardedFor() []byte {
+	name := fieldName{id: FieldXForwardedFor}
+	j := joiner{arena: &r.arena, separator: ", "}
+	name.collect(&r.Head, &j, true)
+	value, _ := j.result()
+	return value
+}

@@ -95,7 +95,7 @@ func (l *Locations[T]) add(t *variable.Table, byName map[string]*prefix[T], conf
 	return nil
 }
 
-func addOnce[T any](m map[string]T, key string, value T) bool {
+func addOnce[K comparable, T any](m map[K]T, key K, value T) bool {
 	if _, ok := m[key]; ok {
 		return false
 	}

@@ -34,7 +34,7 @@ func NewMapping(t *Table, conf *config.Map) *Mapping {
 // Compile resolves the texts and expressions of the map; every variable that
 // they name must be in the table.
 func (m *Mapping) Compile(t *Table) (err error) {
-	if m.source, err = compileAt(t, m.conf.Source, m.conf.Pos); err != nil {
+	if m.source, err = CompileConfig(t, m.conf.Source); err != nil {
 		return err
 	}
 	for i := range m.conf.Entries {
@@ -42,7 +42,7 @@ func (m *Mapping) Compile(t *Table) (err error) {
 			return err
 		}
 	}
-	m.otherwise, err = compileAt(t, m.conf.Default, m.conf.Pos)
+	m.otherwise, err = CompileConfig(t, m.conf.Default)
 	return err
 }
 
@@ -56,7 +56,7 @@ func (m *Mapping) add(t *Table, e *config.MapEntry) error {
 			return err
 		}
 	}
-	value, err := compileAt(t, e.Value, e.Pos)
+	value, err := CompileConfig(t, e.Value)
 	if err != nil {
 		return err
 	}
@@ -130,16 +130,4 @@ func lowered(s Source, b []byte) []byte {
 		return low
 	}
 	return b
-}
-
-// compileAt compiles a text and puts the place of its directive into the error.
-func compileAt(t *Table, x config.Text, block config.Pos) (*Text, error) {
-	text, err := Compile(t, x.Value)
-	if err == nil {
-		return text, nil
-	}
-	if !x.Pos.IsZero() {
-		block = x.Pos
-	}
-	return nil, block.Errorf("%v", err)
 }

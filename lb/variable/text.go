@@ -3,6 +3,8 @@ package variable
 import (
 	"fmt"
 	"strings"
+
+	"github.com/weir-lb/weir/config"
 )
 
 // Text is a compiled text: literal parts and variables in their order. The
@@ -19,9 +21,15 @@ type part struct {
 	get     Getter // nil: literal
 }
 
+// Names is where a text's variables are looked up: a Table, or what stands
+// before one.
+type Names interface {
+	Lookup(name string) (*Variable, error)
+}
+
 // Compile resolves the variables of a text, written `$name` or `${name}`. The
 // error is nginx's: `unknown "x" variable`, `invalid variable name in "…"`.
-func Compile(t *Table, raw string) (*Text, error) {
+func Compile(t Names, raw string) (*Text, error) {
 	x := &Text{raw: raw}
 	rest := raw
 	for rest != "" {
@@ -49,6 +57,16 @@ func Compile(t *Table, raw string) (*Text, error) {
 		x.parts = nil
 	}
 	return x, nil
+}
+
+// CompileConfig is Compile for a text of the configuration; its error tells
+// the place.
+func CompileConfig(t Names, x config.Text) (*Text, error) {
+	text, err := Compile(t, x.Value)
+	if err != nil {
+		return nil, x.Pos.Errorf("%v", err)
+	}
+	return text, nil
 }
 
 // cutName splits the variable's name off a text that followed a dollar sign.
