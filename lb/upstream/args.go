@@ -53,12 +53,18 @@ func (t *tried) has(i int) bool {
 }
 
 func (t *tried) test(i int) bool {
-	w, bit := i>>6, uint64(1)<<(i&63)
+	return t.word(i>>6)&(1<<(i&63)) != 0
+}
+
+// word returns the members from 64w on as bits.
+func (t *tried) word(w int) uint64 {
 	if w < len(t.bits) {
-		return t.bits[w]&bit != 0
+		return t.bits[w]
 	}
-	w -= len(t.bits)
-	return w < len(t.more) && t.more[w]&bit != 0
+	if w -= len(t.bits); w < len(t.more) {
+		return t.more[w]
+	}
+	return 0
 }
 
 func (t *tried) add(i int) {

@@ -133,7 +133,7 @@ func (g *group) settle(n int, s *Server, fresh *hot, known map[identity]*residen
 	id.nth = nth
 	r := known[id]
 	if r == nil {
-		*fresh = hot{checked: longAgo, effective: int32(s.Weight)}
+		*fresh = hot{checked: longAgo, effective: int32(s.Weight), steps: [2]int32{grain, grain}}
 		r = &resident{hot: fresh, identity: id, accessed: longAgo}
 	}
 	p.resident = r

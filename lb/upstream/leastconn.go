@@ -10,16 +10,17 @@ func (leastConn) pick(g *group, a *PickArgs, now int64) int {
 	if i := g.hinted(a, now); i >= 0 {
 		return i
 	}
-	slots, tried := g.slots, a.tried.n > 0
+	slots := g.slots
 	loads := g.loads[:len(slots)]
 	for i := range slots {
 		s := &slots[i]
 		h := s.hot
-		if !s.open(h, now) || tried && a.tried.test(i) {
-			loads[i] = closed
-			continue
+		load := int64(h.conns)
+		if !s.open(h, now) {
+			load = closed
 		}
-		loads[i] = int64(h.conns)
+		loads[i] = load
 	}
+	g.close(&a.tried)
 	return g.lightest(false)
 }

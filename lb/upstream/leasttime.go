@@ -20,39 +20,51 @@ func (m leastTime) pick(g *group, a *PickArgs, now int64) int {
 	if i := g.hinted(a, now); i >= 0 {
 		return i
 	}
-	slots, tried := g.slots, a.tried.n > 0
+	slots, which, late := g.slots, m.measure.index(), false
 	loads := g.loads[:len(slots)]
 	for i := range slots {
 		s := &slots[i]
 		h := s.hot
-		if !s.open(h, now) || tried && a.tried.test(i) {
+		if !s.open(h, now) {
 			loads[i] = closed
 			continue
 		}
-		t := s.time(h, m.measure, now)
-		if m.inflight {
-			t = max(t, g.peers[i].resident.inflight.observe(a.Now))
+		step := int64(h.steps[which])
+		if step > grain && now-h.checked > int64(s.failTimeout) {
+			late = true
 		}
-		loads[i] = cluster(t) * (1 + int64(h.conns))
+		loads[i] = step * (1 + int64(h.conns))
+	}
+	g.close(&a.tried)
+	if late || m.inflight {
+		m.refine(g, a.Now)
 	}
 	return g.lightest(true)
 }
 
-// time returns the average time of s in ms, halved for every fail_timeout in which it was
-// not picked, so that a peer that was slow once gets another chance.
-func (s *slot) time(h *hot, m Measure, now int64) int64 {
-	t := int64(h.responseTime)
-	if m == Header {
-		t = int64(h.headerTime)
+// refine computes the loads again with all that depends on the time. It is
+// apart because it is seldom needed and makes the loop before it slow.
+func (m leastTime) refine(g *group, now int64) {
+	for i, load := range g.loads {
+		if load != closed {
+			g.loads[i] = m.step(&g.peers[i], now) * (1 + int64(g.slots[i].hot.conns))
+		}
 	}
-	if t == 0 {
-		return 0
-	}
-	idle, timeout := now-h.checked, int64(s.failTimeout)
+}
+
+// step returns the rounded average of a peer at time now, in nanoseconds. It is
+// halved for every fail_timeout in which the peer was not picked, so that one
+// that was slow once gets another chance.
+func (m leastTime) step(p *Peer, now int64) int64 {
+	t := p.resident.times[m.measure.index()]
+	idle, timeout := now/int64(time.Second)-p.slot.hot.checked, int64(p.slot.failTimeout)
 	if idle > timeout {
 		t >>= min(uint64(idle/(timeout+1)), 63)
 	}
-	return t
+	if m.inflight {
+		t = max(t, p.resident.inflight.observe(now))
+	}
+	return cluster(t)
 }
 
 // cluster rounds a time in ms so that nearly equal ones are equal.

@@ -1,6 +1,9 @@
 package upstream
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // closed is the load of a peer that cannot take the request.
 const closed = math.MaxInt64
@@ -17,6 +20,18 @@ func (g *group) lightest(drift bool) int {
 		return best
 	}
 	return g.tie(best, drift)
+}
+
+// close takes the peers tried already out of the choice.
+func (g *group) close(t *tried) {
+	if t.n == 0 {
+		return
+	}
+	for w := range len(t.bits) + len(t.more) {
+		for word := t.word(w); word != 0; word &= word - 1 {
+			g.loads[w<<6+bits.TrailingZeros64(word)] = closed
+		}
+	}
 }
 
 // first returns the first position with the least load and whether there are

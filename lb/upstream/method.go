@@ -30,6 +30,9 @@ const (
 	LastByte                // time to the end of the reply
 )
 
+// index returns where the moving average of a time measure is kept.
+func (m Measure) index() uint8 { return uint8(m-Header) & 1 }
+
 // Method is a balancing method with its parameters.
 type Method struct {
 	Kind     Kind

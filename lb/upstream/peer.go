@@ -84,8 +84,8 @@ type hot struct {
 	effective int32 // effective weight: lowered by failures
 	conns     int32 // requests in work
 	fails     int32 // failures in the current period
-	// Moving averages in ms; 0: none yet.
-	headerTime, responseTime int32
+	// steps are the averages of resident.times rounded by cluster.
+	steps [2]int32
 }
 
 // longAgo stands for "never" in checked and accessed. nginx writes 0 there and
@@ -99,7 +99,8 @@ type resident struct {
 	identity identity
 	conns    atomic.Value // the connector's idle connections
 	retired  atomic.Bool
-	accessed int64 // seconds: the last failure
+	accessed int64    // seconds: the last failure
+	times    [2]int64 // moving averages in ms by Measure.index; 0: none yet
 	inflight inflight
 	counters counters
 }

@@ -1,9 +1,6 @@
 package upstream
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Release gives the peer picked with a back and says what the attempt came to.
 // It reports whether this failure has shut the peer out, which the caller logs
@@ -92,12 +89,11 @@ func (r *resident) sample(m Method, o Outcome) {
 	if o.Failed || o.Next || o.HeaderTime < 0 {
 		return
 	}
-	h := r.hot
-	h.responseTime = average32(h.responseTime, o.ResponseTime)
+	r.learn(LastByte, o.ResponseTime)
 	if m.Inflight && m.Measure == Header {
 		return // HeaderReceived did it
 	}
-	h.headerTime = average32(h.headerTime, o.HeaderTime)
+	r.learn(Header, o.HeaderTime)
 }
 
 // HeaderReceived says, before Release, that the header of the reply has come,
@@ -110,7 +106,7 @@ func (p *Pool) HeaderReceived(a *PickArgs, took time.Duration, now int64) {
 	r := a.peer.resident
 	p.shared.mu.Lock()
 	defer p.shared.mu.Unlock()
-	r.hot.headerTime = average32(r.hot.headerTime, took)
+	r.learn(Header, took)
 	if a.counted {
 		a.counted = false
 		r.inflight.end(took, now)
@@ -126,7 +122,9 @@ func average(avg, v int64) int64 {
 	return int64(0.5 + float64(float64(v)*0.05) + float64(float64(avg)*0.95))
 }
 
-// average32 is average for the hot record, where times end at 24 days.
-func average32(avg int32, took time.Duration) int32 {
-	return int32(min(average(int64(avg), took.Milliseconds()), math.MaxInt32))
+// learn lets a time flow into the average of m.
+func (r *resident) learn(m Measure, took time.Duration) {
+	i := m.index()
+	r.times[i] = average(r.times[i], took.Milliseconds())
+	r.hot.steps[i] = int32(cluster(r.times[i]))
 }

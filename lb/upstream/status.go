@@ -67,8 +67,8 @@ func (p *Peer) status(now int64, single bool) PeerStatus {
 		Requests: c.requests, Responses: c.responses, Sent: c.sent, Received: c.received,
 		Fails: c.failures, Unavail: c.unavail, Selected: c.selected,
 		Downtime:     time.Duration(c.downtime),
-		HeaderTime:   time.Duration(h.headerTime) * time.Millisecond,
-		ResponseTime: time.Duration(h.responseTime) * time.Millisecond,
+		HeaderTime:   time.Duration(p.resident.times[Header.index()]) * time.Millisecond,
+		ResponseTime: time.Duration(p.resident.times[LastByte.index()]) * time.Millisecond,
 	}
 	if p.maxConns != noLimit {
 		st.MaxConns = int(p.maxConns)
