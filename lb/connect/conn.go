@@ -1,7 +1,6 @@
 package connect
 
 import (
-	"crypto/tls"
 	"io"
 	"sync"
 
@@ -24,8 +23,7 @@ var (
 
 // Conn is one connection to a peer. It is used by one exchange at a time.
 type Conn struct {
-	wire.Socket
-	tls *tls.Conn // nil: plain
+	wire.Stream
 
 	// Peer is the peer it was made for; Reused tells that an exchange went
 	// over it before.
@@ -62,7 +60,7 @@ func (c *Conn) Consume(n int) {
 	}
 }
 
-// Hold takes a buffer for the exchange that begins.
+// hold takes a buffer for the exchange that begins.
 func (c *Conn) hold() {
 	if c.buf == nil {
 		c.buf = smallBuffers.Get().(*[]byte)
@@ -131,14 +129,7 @@ func (c *Conn) Exchange(out []byte) error {
 	if err != nil {
 		return err
 	}
-	var n int
-	if c.tls == nil {
-		n, err = c.Socket.Exchange(out, p)
-	} else {
-		if _, err = c.tls.Write(out); err == nil {
-			n, err = c.tls.Read(p)
-		}
-	}
+	n, err := c.Stream.Exchange(out, p)
 	c.w += n
 	return err
 }
@@ -156,16 +147,9 @@ func (c *Conn) Fill() error {
 	if err != nil {
 		return err
 	}
-	n, err := c.read(p)
+	n, err := c.Stream.Read(p)
 	c.w += n
 	return err
-}
-
-func (c *Conn) read(p []byte) (int, error) {
-	if c.tls != nil {
-		return c.tls.Read(p)
-	}
-	return c.Socket.Read(p)
 }
 
 // Read takes buffered bytes first; io.EOF is the end.
@@ -175,47 +159,16 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.Consume(n)
 		return n, nil
 	}
-	return c.read(p)
-}
-
-// Write sends all of p.
-func (c *Conn) Write(p []byte) (int, error) {
-	if c.tls != nil {
-		return c.tls.Write(p)
-	}
-	return c.Socket.Write(p)
-}
-
-// Plain tells that the bytes on the wire are the message's own, so that the
-// kernel may move them.
-func (c *Conn) Plain() bool { return c.tls == nil }
-
-// State returns the TLS session's facts; ok is false for a plain connection.
-func (c *Conn) State() (state tls.ConnectionState, ok bool) {
-	if c.tls == nil {
-		return state, false
-	}
-	return c.tls.ConnectionState(), true
-}
-
-// CloseWrite ends the sending side, so that the peer sees the end of a tunnel.
-func (c *Conn) CloseWrite() error {
-	if c.tls != nil {
-		return c.tls.CloseWrite()
-	}
-	if half, ok := c.Conn().(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
+	return c.Stream.Read(p)
 }
 
 // Close closes the connection at once.
 func (c *Conn) Close() error {
 	c.Free()
-	return c.Socket.Close()
+	return c.Stream.Close()
 }
 
-// Usable tells whether the connection may serve another exchange under the
+// usable tells whether the connection may serve another exchange under the
 // limits of its group.
 func (c *Conn) usable(k *Keepalive, now int64) bool {
 	return c.requests < k.Requests && (k.Time <= 0 || now-c.born < int64(k.Time))

@@ -59,10 +59,7 @@ func Dial(ctx context.Context, p *upstream.Peer, f *Profile, handshake time.Dura
 func (c *Conn) handshake(ctx context.Context, cfg *tls.Config, limit time.Duration) error {
 	stop := context.AfterFunc(ctx, c.Interrupt)
 	defer stop()
-	c.ReadWithin(wire.Now(), limit)
-	c.WriteWithin(limit)
-	c.tls = tls.Client(wire.NewFeed(&c.Socket), cfg)
-	if err := c.tls.HandshakeContext(context.Background()); err != nil {
+	if err := c.StartTLS(cfg, false, limit); err != nil {
 		if errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrInterrupted) {
 			return err
 		}

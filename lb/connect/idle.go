@@ -59,9 +59,7 @@ func (g *Group) Take(p *upstream.Peer, f *Profile) *Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy++
-	if g.busy > g.peak {
-		g.peak = g.busy
-	}
+	g.peak = max(g.peak, g.busy)
 	if s == nil {
 		return nil
 	}
@@ -74,6 +72,14 @@ func (g *Group) Take(p *upstream.Peer, f *Profile) *Conn {
 		}
 	}
 	return nil
+}
+
+// Enter counts the caller as busy, as Take does, without taking anything.
+func (g *Group) Enter() {
+	g.mu.Lock()
+	g.busy++
+	g.peak = max(g.peak, g.busy)
+	g.mu.Unlock()
 }
 
 // Put keeps a connection whose exchange has ended cleanly, or closes one.

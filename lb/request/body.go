@@ -1,6 +1,9 @@
 package request
 
-import "io"
+import (
+	"io"
+	"os"
+)
 
 // Framing is how the end of a message's body is told (RFC 9112, 6).
 type Framing uint8
@@ -21,6 +24,12 @@ type Body struct {
 	Expect   bool  // the client waits for 100 Continue before it sends
 	Source   BodySource
 	Trailers Head // complete once the body's end was seen
+
+	// Once Keep has taken the body in, it lies in Memory and then in File.
+	Kept   bool
+	Memory []byte
+	File   *os.File
+	Size   int64 // of both
 }
 
 // BodySource delivers a body piece by piece. HTTP/1 connections and HTTP/2
@@ -33,6 +42,8 @@ type BodySource interface {
 	// Whole returns the whole body when all of it is already here; it does
 	// not consume it. Nothing is read.
 	Whole() ([]byte, bool)
+	// Cancel ends a Next that waits on another goroutine; the body is lost.
+	Cancel()
 }
 
 // Next returns the next piece of the body, io.EOF at its end.

@@ -26,3 +26,23 @@ func (r *Request) Reject(status int) Verdict {
 	r.Reply.Status = status
 	return Respond
 }
+
+// Site is what a request may ask of the location it is in.
+type Site interface {
+	// Catches tells whether an error_page stands ready for a status.
+	Catches(status int) bool
+}
+
+// RedirectTo is the verdict of a handler that hands the request on to another
+// location: to a named one where path begins with "@", else to where path,
+// decoded, leads. The method stays as it is.
+func (r *Request) RedirectTo(path, args []byte) Verdict {
+	r.Internal, r.Named = true, nil
+	if len(path) > 0 && path[0] == '@' {
+		r.Named = path
+		return Reroute
+	}
+	r.Path, r.Args, r.HasArgs = path, args, len(args) > 0
+	r.Changed, r.Plain = true, false
+	return Reroute
+}

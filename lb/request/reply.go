@@ -82,16 +82,14 @@ type Out interface {
 	Tunnel() (Tunnel, bool)
 }
 
-// Tunnel is a client's connection after it left HTTP. One goroutine may read
-// while another writes.
+// Tunnel is a client's connection after it left HTTP. One goroutine may be in
+// Each while another writes.
 type Tunnel interface {
-	// Read returns first what came behind the request.
-	Read(p []byte) (int, error)
+	// Each hands over every piece that arrives, first what came behind the
+	// request, until the client ends its side (nil), take fails, or alive,
+	// asked when the wait is over, names no later time (wire.Now) to wait for.
+	Each(take func(p []byte) error, alive func() (until int64)) error
 	Write(p []byte) (int, error)
-	// CloseWrite ends the sending side.
-	CloseWrite() error
-	// Within bounds each following wait for bytes; 0 is no limit.
-	Within(d time.Duration)
-	// Interrupt ends a wait for bytes from another goroutine.
+	// Interrupt ends Each from another goroutine.
 	Interrupt()
 }

@@ -71,6 +71,7 @@ type Request struct {
 	Plain      bool   // Path is the target's path byte for byte, and no rewrite changed it
 	Changed    bool   // a rewrite or an internal redirect set Path, so that Target no longer tells it
 	Internal   bool   // after an internal redirect
+	Named      []byte // the named location an internal redirect leads to
 	Redirects  int    // internal redirects and rewrites so far
 	ServerName []byte // the virtual server's first name ($server_name)
 	User       []byte // of basic authentication ($remote_user)
@@ -90,9 +91,13 @@ type Request struct {
 	Captures Captures
 	Reply    Reply
 	Out      Out
+	Site     Site
 	// ProxyHost and ProxyPort are what proxy_pass names ($proxy_host, $proxy_port).
 	ProxyHost, ProxyPort []byte
-	Proxying             []byte // URL of the attempt that runs, for the error log; set by the proxy
+	// Upstream is the head of the last upstream reply, Trailers what followed
+	// its body ($upstream_http_NAME, $upstream_trailer_NAME).
+	Upstream, Trailers Head
+	Proxying           []byte // URL of the attempt that runs, for the error log; set by the proxy
 
 	// UpstreamHead and UpstreamTrailers are what the last attempt was answered
 	// with, also where nothing of it is passed on; nil: nothing.
@@ -112,9 +117,13 @@ type Request struct {
 // the number of memos the configuration's variables need.
 func (r *Request) Reset(conn *Conn, slots int) {
 	head, attempts, memos, captures := r.Head, r.Attempts[:0], r.memos, r.Captures
+	upstream, replyTrailers := r.Upstream, r.Trailers
 	added, arena, trailers := r.Reply.Added[:0], r.arena, r.Body.Trailers
 	*r = Request{Conn: conn, Head: head, Attempts: attempts, arena: arena}
 	r.Head.Reset(nil)
+	r.Upstream, r.Trailers = upstream, replyTrailers
+	r.Upstream.Reset(nil)
+	r.Trailers.Reset(nil)
 	r.arena.Reset()
 	r.Captures.pairs = captures.pairs[:0]
 	r.Reply.Added = added

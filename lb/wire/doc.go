@@ -16,6 +16,6 @@
 //     early is set anew. A busy connection moves it a few times a second
 //     instead of several times a request.
 //
-// A Socket is used by one goroutine at a time; only Interrupt may be called
-// from others.
+// One goroutine at a time may read from a Socket and one may write to it, or
+// one do both in an Exchange; Interrupt may be called from others.
 package wire

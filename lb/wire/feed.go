@@ -34,11 +34,13 @@ type Feed struct {
 	s        *Socket
 	fd       uintptr
 	inside   bool
-	drained  bool // the last read emptied the socket
-	corked   bool
+	drained  bool            // the last read emptied the socket
 	buf      *[feedSize]byte // nil while nothing is held
 	r, w     int
-	out      []byte
+
+	mu     sync.Mutex // a reader may have to answer a key update while another goroutine writes
+	corked bool
+	out    []byte
 }
 
 // NewFeed returns the Feed of a socket.
@@ -99,10 +101,16 @@ func (f *Feed) release() {
 }
 
 // Cork gathers what is written until Uncork.
-func (f *Feed) Cork() { f.corked = true }
+func (f *Feed) Cork() {
+	f.mu.Lock()
+	f.corked = true
+	f.mu.Unlock()
+}
 
 // Uncork writes what was gathered.
 func (f *Feed) Uncork() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.corked = false
 	if len(f.out) == 0 {
 		return nil
@@ -117,7 +125,9 @@ func (f *Feed) Uncork() error {
 
 // Drop frees the memory of an idle connection.
 func (f *Feed) Drop() {
+	f.mu.Lock()
 	f.out = nil
+	f.mu.Unlock()
 	if f.r == f.w {
 		f.release()
 	}
@@ -125,6 +135,8 @@ func (f *Feed) Drop() {
 
 // Write implements net.Conn.
 func (f *Feed) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if !f.corked {
 		return f.write(p)
 	}

@@ -39,6 +39,7 @@ type Socket struct {
 	wrote, n int
 	phase    phase
 	err      error
+	writeErr error // apart from err, so that one goroutine may write while another reads
 }
 
 // limit is one lazy deadline.
@@ -229,14 +230,14 @@ func (s *Socket) advance(fd uintptr) bool {
 
 // Write writes all of p, at once where the socket takes it.
 func (s *Socket) Write(p []byte) (int, error) {
-	s.out, s.wrote, s.err = p, 0, nil
+	s.out, s.wrote, s.writeErr = p, 0, nil
 	err := s.raw.Write(s.push)
 	s.out = nil
 	switch {
 	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 		return 0, err
-	case s.err != nil && s.err != syscall.EAGAIN:
-		return s.wrote, s.err
+	case s.writeErr != nil && s.writeErr != syscall.EAGAIN:
+		return s.wrote, s.writeErr
 	case s.wrote == len(p):
 		return len(p), nil
 	}
@@ -245,7 +246,7 @@ func (s *Socket) Write(p []byte) (int, error) {
 
 // writeOnce is the callback of Write.
 func (s *Socket) writeOnce(fd uintptr) bool {
-	s.wrote, s.err = WriteNow(fd, s.out)
+	s.wrote, s.writeErr = WriteNow(fd, s.out)
 	return true
 }
 

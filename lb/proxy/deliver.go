@@ -1,0 +1,206 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/request"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// deliver passes the upstream's reply on to the client.
+func (x *exchange) deliver() request.Verdict {
+	r := x.r
+	if v, taken := x.accelerate(); taken {
+		return v
+	}
+	if x.h.InterceptErrors && x.line.Status >= 300 && r.Site.Catches(x.line.Status) {
+		x.finish()
+		return r.Reject(x.line.Status)
+	}
+	r.Reply.Status = x.line.Status
+	r.Reply.Reason = r.Upstream.Bytes(x.line.Reason)
+	r.Reply.Head = &r.Upstream
+	x.filter()
+	if err := r.Out.Begin(); err != nil {
+		return x.lost()
+	}
+	return x.pass()
+}
+
+// pass moves the body, then gives the connection back before the client's
+// last bytes are written: the peer is free for others that much sooner.
+func (x *exchange) pass() request.Verdict {
+	r := x.r
+	for !x.decoder.Done() {
+		more, err := x.passBuffered()
+		if err != nil {
+			return x.lost()
+		}
+		if !more {
+			break
+		}
+		if x.unbuffered() {
+			if err := r.Out.Flush(); err != nil {
+				return x.lost()
+			}
+		}
+		now := wire.Now()
+		x.conn.ReadWithin(now, x.h.ReadTimeout)
+		x.conn.OnPause(now, pauseAfter, x.onPause)
+		if r.Reply.BodySent > 32<<10 {
+			x.conn.Enlarge()
+		}
+		if err := x.conn.Fill(); err != nil {
+			if errors.Is(err, io.EOF) && x.decoder.Close() == nil {
+				break
+			}
+			return x.brokenOff(err)
+		}
+	}
+	x.finish()
+	var trailers *request.Head
+	if x.h.PassTrailers && len(r.Trailers.Fields) > 0 {
+		trailers = &r.Trailers
+	}
+	if err := r.Out.End(trailers); err != nil {
+		return x.lostAfter()
+	}
+	return request.Done
+}
+
+// passBuffered hands what has been received to the client; more tells that
+// the body goes on.
+func (x *exchange) passBuffered() (more bool, err error) {
+	a := x.attemptNow()
+	for b := x.conn.Buffered(); len(b) > 0 && !x.decoder.Done(); b = x.conn.Buffered() {
+		piece, used, bad := x.decoder.Next(b)
+		if bad != nil {
+			x.describe(a.Addr)
+			x.r.LogError(errorlog.Error, "upstream sent invalid chunked response while reading upstream ("+bad.Error()+")")
+			return false, bad
+		}
+		a.Received += int64(used)
+		a.Length += int64(len(piece))
+		if len(piece) > 0 && x.r.Verb != request.VerbHead {
+			if err := x.r.Out.Write(piece); err != nil {
+				return false, err
+			}
+		}
+		x.conn.Consume(used)
+		if used == 0 {
+			break
+		}
+	}
+	return !x.decoder.Done(), nil
+}
+
+// unbuffered tells whether bytes go on as they come.
+func (x *exchange) unbuffered() bool { return x.r.Reply.Hurry }
+
+// finish ends an attempt whose reply was read whole.
+func (x *exchange) finish() {
+	x.reusing = x.reusing && x.decoder.Done()
+	x.succeed()
+	x.keep()
+}
+
+// lost ends an attempt whose client has gone away.
+func (x *exchange) lost() request.Verdict {
+	x.succeed()
+	return x.lostAfter()
+}
+
+func (x *exchange) lostAfter() request.Verdict {
+	x.drop()
+	x.r.Reply.Broken = true
+	return request.Done
+}
+
+// brokenOff ends a reply that the peer did not complete: the client must see
+// that it is not whole.
+func (x *exchange) brokenOff(err error) request.Verdict {
+	if x.gone.Load() {
+		return x.lost()
+	}
+	f := x.failed(err, "while reading upstream")
+	a := x.attemptNow()
+	a.Response = x.since()
+	x.describe(a.Addr)
+	x.r.LogError(errorlog.Error, f.message)
+	x.drop()
+	x.release(f)
+	x.r.Reply.Broken = true
+	return request.Done
+}
+
+// filter marks the fields of the reply that stay behind, and rewrites those
+// that name the upstream.
+func (x *exchange) filter() {
+	h, r := x.h, x.r
+	head := &r.Upstream
+	http1.SkipHopByHop(head)
+	r.Reply.Hurry = !h.Buffering
+	for i := range head.Fields {
+		f := &head.Fields[i]
+		if f.Skip {
+			continue
+		}
+		if h.hide.has(head, f) {
+			f.Skip = true
+		}
+		switch f.ID {
+		case request.FieldContentLength:
+			f.Skip = true // written from Reply.Length
+		case request.FieldLocation, request.FieldRefresh:
+			x.redirect(f)
+		case request.FieldSetCookie:
+			x.cookie(f)
+		case request.FieldXAccelBuffering:
+			if h.heeds(request.FieldXAccelBuffering) {
+				r.Reply.Hurry = !request.EqualFold(head.Value(f), []byte("yes")) && (r.Reply.Hurry || request.EqualFold(head.Value(f), []byte("no")))
+			}
+		case request.FieldXAccelLimitRate:
+			if n, err := strconv.ParseInt(string(head.Value(f)), 10, 64); err == nil && n > 0 && h.heeds(request.FieldXAccelLimitRate) {
+				r.RateLimit = n
+			}
+		}
+	}
+}
+
+// accelerate follows X-Accel-Redirect: the reply is made by another location.
+func (x *exchange) accelerate() (request.Verdict, bool) {
+	to, ok := x.r.Upstream.Get(request.FieldXAccelRedirect)
+	if !ok || !x.h.heeds(request.FieldXAccelRedirect) {
+		return request.Next, false
+	}
+	x.reusing = x.decoder.Done() // its body is not read
+	x.succeed()
+	x.keep()
+	r := x.r
+	for i := range r.Upstream.Fields { // these describe what the other location sends, too
+		f := &r.Upstream.Fields[i]
+		switch f.ID {
+		case request.FieldContentType, request.FieldSetCookie, request.FieldCacheControl, request.FieldExpires,
+			request.FieldAcceptRanges:
+			r.Reply.Add(f.ID.String(), r.Upstream.Value(f))
+		}
+	}
+	if r.Verb != request.VerbHead {
+		r.Verb = request.VerbGet
+	}
+	if to[0] == '@' {
+		return r.RedirectTo(to, nil), true
+	}
+	path, args, _ := bytes.Cut(to, []byte("?"))
+	dst, _, bad := http1.DecodePath(r.Arena().Take(), path, false)
+	if bad != nil {
+		r.LogError(errorlog.Error, "upstream sent an invalid X-Accel-Redirect: "+bad.Error())
+		return r.Reject(502), true
+	}
+	return r.RedirectTo(r.Arena().Copy(dst), args), true
+}

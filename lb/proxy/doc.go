@@ -1,0 +1,18 @@
+// Package proxy sends requests on to upstreams and brings the replies back.
+//
+// handler.go tells the story of one request: its body is taken in, a peer is
+// picked, an attempt is made, and next.go decides whether another follows;
+// the reply is delivered as it comes. An exchange is the state of one request
+// here; it is pooled and holds everything that must not be allocated anew.
+//
+//	handler.go   the walk of one request towards its upstream
+//	attempt.go   one exchange with one peer
+//	next.go      whether another attempt may follow, and how failures are told
+//	head.go      the request's head as the peer gets it
+//	uri.go       the request's target as the peer gets it
+//	body.go      the request's body: kept for further attempts, or passed on
+//	deliver.go   the reply's head and body on their way to the client
+//	alter.go     Location, Refresh and Set-Cookie rewritten
+//	tunnel.go    what follows a 101
+//	compile.go   settings of a location made ready
+package proxy

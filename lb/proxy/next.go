@@ -1,0 +1,183 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/connect"
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/request"
+	"github.com/weir-lb/weir/lb/upstream"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// failure is why an attempt brought no reply to pass on.
+type failure struct {
+	kind    config.NextUpstream // what proxy_next_upstream calls it
+	status  int                 // to answer with if no other attempt follows
+	message string              // for the error log; empty: nothing to tell
+	stale   bool                // the connection may have died while it was idle
+	client  bool                // the client has left; nobody is to blame
+}
+
+// failed makes a failure of a system error or of time that ran out; doing is
+// what was going on, in the words of the error log.
+func (x *exchange) failed(err error, doing string) *failure {
+	if x.gone.Load() {
+		return x.clientGone()
+	}
+	f := &failure{kind: config.NextError, status: http.StatusBadGateway}
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, wire.ErrTimeout):
+		f.kind, f.status = config.NextTimeout, http.StatusGatewayTimeout
+		f.message = "upstream timed out (110: Connection timed out) " + doing
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		f.message = "upstream prematurely closed connection " + doing
+	case errors.As(err, &errno):
+		f.message = "recv() failed (" + connect.Errno(errno).Error() + ") " + doing
+	default:
+		f.message = err.Error() + " " + doing
+	}
+	return f
+}
+
+// invalid is the failure of a peer whose reply is not well-formed.
+func (x *exchange) invalid(err *request.Error) *failure {
+	return &failure{
+		kind: config.NextInvalidHeader, status: http.StatusBadGateway,
+		message: err.Error() + " while reading response header from upstream",
+	}
+}
+
+// statusClientGone is what the log shows for a client that left before its
+// reply; nobody receives it.
+const statusClientGone = 499
+
+func (x *exchange) clientGone() *failure {
+	return &failure{status: statusClientGone, client: true,
+		message: "client prematurely closed connection, so upstream connection is closed too while reading response header from upstream"}
+}
+
+// nextStatus maps replies to the conditions of proxy_next_upstream.
+func nextStatus(status int) config.NextUpstream {
+	switch status {
+	case 500:
+		return config.NextHTTP500
+	case 502:
+		return config.NextHTTP502
+	case 503:
+		return config.NextHTTP503
+	case 504:
+		return config.NextHTTP504
+	case 403:
+		return config.NextHTTP403
+	case 404:
+		return config.NextHTTP404
+	case 429:
+		return config.NextHTTP429
+	}
+	return 0
+}
+
+// judge decides whether a reply is passed on: nil, or the failure that it
+// means where its status is listed and another attempt is possible.
+func (x *exchange) judge() *failure {
+	kind := nextStatus(x.line.Status)
+	if kind == 0 || x.tries == 0 || !x.mayRepeat(kind) {
+		return nil
+	}
+	return &failure{kind: kind, status: x.line.Status}
+}
+
+// next ends an attempt that failed and tells whether another may follow.
+func (x *exchange) next(f *failure) bool {
+	a := x.attemptNow()
+	if a.Status == 0 {
+		a.Status = f.status
+	}
+	a.Response = x.since()
+	if f.message != "" && !f.client {
+		x.describe(a.Addr)
+		x.r.LogError(errorlog.Error, f.message)
+	}
+	x.drop()
+	x.release(f)
+	return !f.client && x.tries > 0 && x.mayRepeat(f.kind)
+}
+
+// mayRepeat tells whether the request may be sent once more after such a
+// failure: listed, harmless to repeat, and in time.
+func (x *exchange) mayRepeat(kind config.NextUpstream) bool {
+	if x.h.NextUpstream&kind != kind {
+		return false
+	}
+	if x.sent && !x.repeatable() {
+		return false
+	}
+	limit := int64(x.h.NextTimeout)
+	return limit == 0 || wire.Now()-x.start < limit
+}
+
+// repeatable tells whether a request that was sent may be sent again.
+func (x *exchange) repeatable() bool {
+	if !x.body.kept {
+		return false
+	}
+	return x.r.Verb.Repeatable() || x.h.NextUpstream&config.NextNonIdempotent != 0
+}
+
+// release gives the peer of a failed attempt back.
+func (x *exchange) release(f *failure) {
+	a := x.attemptNow()
+	o := upstream.Outcome{
+		Now: wire.Now(), Status: a.Status, HeaderTime: -1, ResponseTime: a.Response,
+		Sent: a.Sent, Received: a.Received,
+	}
+	const notTheirFault = config.NextHTTP403 | config.NextHTTP404
+	o.Next = f.kind&notTheirFault != 0
+	o.Failed = !o.Next && !f.client
+	if x.pool.Release(&x.args, o) {
+		x.describe(a.Addr)
+		x.r.LogError(errorlog.Warn, "upstream server temporarily disabled while reading response header from upstream")
+	}
+}
+
+// succeed gives the peer of an attempt back whose reply was passed on.
+func (x *exchange) succeed() {
+	a := x.attemptNow()
+	a.Response = x.since()
+	header := a.Header
+	if header < 0 {
+		header = time.Duration(0)
+	}
+	x.pool.Release(&x.args, upstream.Outcome{
+		Now: wire.Now(), Status: a.Status, HeaderTime: header, ResponseTime: a.Response,
+		Sent: a.Sent, Received: a.Received,
+	})
+}
+
+// giveUp answers after the last attempt.
+func (x *exchange) giveUp(f *failure) request.Verdict {
+	if f.client {
+		x.describe(x.attemptNow().Addr)
+		x.r.LogError(errorlog.Info, f.message)
+		x.r.Reply.Broken = true
+	}
+	return x.r.Reject(f.status)
+}
+
+// describe notes for the error log which URL an attempt is for.
+func (x *exchange) describe(addr string) {
+	scheme := "http://"
+	if x.tls {
+		scheme = "https://"
+	}
+	url := append(x.r.Proxying[:0], scheme...)
+	url = append(url, addr...)
+	x.r.Proxying = append(url, x.uri...)
+}

@@ -1,0 +1,180 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/cert"
+	"github.com/weir-lb/weir/lb/connect"
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/request"
+	"github.com/weir-lb/weir/lb/variable"
+)
+
+// Resolve finds the upstream that a request's variables name: a group of that
+// name, or the addresses of a host. A status that is not 0 is the answer where
+// there is none; the reason has been logged.
+type Resolve func(r *request.Request, host string, port uint16) (target *Target, status int)
+
+// aim finds the request's upstream; a status that is not 0 is the answer.
+func (x *exchange) aim() int {
+	h := x.h
+	if h.url == nil {
+		x.target, x.tls = h.target, h.conn.secure
+		x.r.ProxyHost, x.r.ProxyPort = h.host, h.port
+		return 0
+	}
+	u, err := parseURL(h.url.Value(x.r))
+	if err != nil {
+		x.r.Logf(errorlog.Error, "%v", err)
+		return 500
+	}
+	x.tls, x.dynamicURI = u.tls, u.uri
+	x.r.ProxyHost, x.r.ProxyPort = u.host, []byte(strconv.Itoa(int(u.port)))
+	var status int
+	x.target, status = h.resolve(x.r, string(u.name), u.port)
+	return status
+}
+
+// dynamicURL is what the variables of a proxy_pass gave.
+type dynamicURL struct {
+	tls  bool
+	host []byte // with the port where one was written
+	name []byte // without; "unix:/path" for a socket
+	port uint16
+	uri  []byte // nil: none was written
+}
+
+func parseURL(raw []byte) (u dynamicURL, err error) {
+	rest, ok := bytes.CutPrefix(raw, []byte("http://"))
+	u.port = 80
+	if !ok {
+		if rest, ok = bytes.CutPrefix(raw, []byte("https://")); !ok {
+			return u, fmt.Errorf("invalid URL prefix in %q", raw)
+		}
+		u.tls, u.port = true, 443
+	}
+	if bytes.HasPrefix(rest, []byte("unix:")) {
+		path, uri, _ := bytes.Cut(rest[len("unix:"):], []byte(":"))
+		u.name, u.host, u.uri = rest[:len("unix:")+len(path)], []byte("localhost"), uri
+		return u, nil
+	}
+	end := bytes.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	} else if u.uri = rest[end:]; u.uri[0] != '/' {
+		u.uri = append([]byte("/"), u.uri...)
+	}
+	u.host = rest[:end]
+	u.name = u.host
+	if i := bytes.LastIndexByte(u.host, ':'); i >= 0 && !bytes.HasSuffix(u.host, []byte("]")) {
+		n, bad := strconv.ParseUint(string(u.host[i+1:]), 10, 16)
+		if bad != nil || n == 0 {
+			return u, fmt.Errorf("invalid port in upstream %q", u.host)
+		}
+		u.name, u.port = u.host[:i], uint16(n)
+	}
+	if len(u.name) == 0 {
+		return u, fmt.Errorf("no host in upstream %q", raw)
+	}
+	return u, nil
+}
+
+// hostPort are $proxy_host and $proxy_port of a fixed target.
+func hostPort(p *config.ProxyPass) (host, port []byte) {
+	port = []byte("80")
+	if p.TLS {
+		port = []byte("443")
+	}
+	if _, written, err := net.SplitHostPort(p.Host); err == nil && written != "" {
+		port = []byte(written)
+	}
+	return []byte(p.Host), port
+}
+
+// profile makes the connect.Profile of an exchange.
+type profile struct {
+	secure  bool
+	plain   connect.Profile
+	fixed   connect.Profile // over TLS, for a name without variables
+	client  *cert.Client    // nil without TLS
+	name    *variable.Text  // proxy_ssl_name; nil: the host of proxy_pass
+	dynamic bool            // the name is known per request only
+}
+
+func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, table *variable.Table) (*profile, error) {
+	p := &profile{secure: pass.TLS}
+	p.plain = connect.Profile{Keepalive: ps.SocketKeepalive}
+	if ps.SocketKeepalive {
+		p.plain.Key = "keepalive"
+	}
+	if !pass.TLS && !pass.Vars {
+		return p, nil
+	}
+	name := ps.TLS.Name
+	if name.IsZero() {
+		name = config.Text{Value: "$proxy_host", Pos: pass.Pos}
+	}
+	c := compiler{table: table}
+	p.name = c.text(name)
+	if c.err != nil {
+		return nil, c.err
+	}
+	static := pass.Host
+	if literal, ok := p.name.Static(); ok {
+		static = string(literal)
+	} else if pass.Vars || name.Value != "$proxy_host" {
+		p.dynamic = true
+	}
+	var err error
+	if p.client, err = cert.NewClient(clientOptions(&ps.TLS, serverName(static))); err != nil {
+		return nil, pass.Pos.Errorf("%v", err)
+	}
+	p.fixed = p.plain
+	p.fixed.TLS = p.client.Config()
+	settings := ps.TLS
+	settings.Pos, settings.Name = config.ProxyTLSPos{}, config.Text{}
+	settings.Certificate.Pos, settings.CertificateKey.Pos = config.Pos{}, config.Pos{}
+	p.fixed.Key = fmt.Sprintf("%s tls %s %+v", p.plain.Key, static, settings)
+	return p, nil
+}
+
+// serverName is a host without port and brackets.
+func serverName(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.Trim(host, "[]")
+}
+
+func clientOptions(t *config.ProxyTLS, name string) *cert.ClientOptions {
+	return &cert.ClientOptions{
+		Pair:         cert.Pair{Certificate: t.Certificate.Value, Key: t.CertificateKey.Value},
+		PasswordFile: t.PasswordFile, Protocols: t.Protocols, Ciphers: t.Ciphers,
+		Name: name, ServerName: t.ServerName, SessionReuse: t.SessionReuse,
+		Verify: t.Verify, VerifyDepth: t.VerifyDepth, VerifyDepthSet: true,
+		TrustedCA: t.TrustedCertificate, CRL: t.CRL,
+	}
+}
+
+// of returns the profile of one exchange.
+func (p *profile) of(x *exchange) *connect.Profile {
+	switch {
+	case !x.tls:
+		return &p.plain
+	case !p.dynamic:
+		return &p.fixed
+	}
+	name := serverName(string(p.name.Value(x.r)))
+	made := p.fixed
+	made.TLS = p.configFor(name)
+	made.Key += " " + name
+	return &made
+}
+
+func (p *profile) configFor(name string) *tls.Config { return p.client.WithName(name) }

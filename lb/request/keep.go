@@ -1,0 +1,98 @@
+package request
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Keeping says where a body that is taken in goes.
+type Keeping struct {
+	Memory int64  // bytes kept in memory; the rest goes into a file
+	Dir    string // of the file
+}
+
+// Keep takes the whole body in, so that it can be sent more than once. What
+// has arrived with the head stays where it is. An error is one of Next, or
+// tells that the file could not be written (500).
+func (b *Body) Keep(k Keeping) *Error {
+	switch {
+	case b.Kept:
+		return nil
+	case b.Framing == FramingNone || b.Source == nil:
+		b.Kept = true
+		return nil
+	}
+	if p, ok := b.Source.Whole(); ok {
+		b.Memory, b.Size, b.Kept = p, int64(len(p)), true
+		b.Received = b.Size
+		return nil
+	}
+	return b.collect(k)
+}
+
+func (b *Body) collect(k Keeping) *Error {
+	if b.Length > 0 {
+		b.Memory = make([]byte, 0, min(b.Length, k.Memory))
+	}
+	for {
+		p, err := b.Next()
+		if errors.Is(err, io.EOF) {
+			b.Kept = true
+			return nil
+		}
+		if err != nil {
+			if e, ok := errors.AsType[*Error](err); ok {
+				return e
+			}
+			return &Error{Source: Downstream, Status: 400, Reason: "client sent a broken body", Cause: err}
+		}
+		if err := b.store(p, k); err != nil {
+			return &Error{Source: Internal, Status: 500, Reason: "a client request body could not be kept", Cause: err}
+		}
+	}
+}
+
+func (b *Body) store(p []byte, k Keeping) error {
+	b.Size += int64(len(p))
+	if b.File == nil {
+		if b.Size <= k.Memory {
+			b.Memory = append(b.Memory, p...)
+			return nil
+		}
+		file, err := openTemporary(k.Dir)
+		if err != nil {
+			return err
+		}
+		b.File = file
+	}
+	_, err := b.File.Write(p)
+	return err
+}
+
+// openTemporary makes a file without a name: it is gone with the process.
+func openTemporary(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "")
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		f, err = os.CreateTemp(dir, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, fmt.Errorf("unlink: %w", errors.Join(err, f.Close()))
+	}
+	return f, nil
+}
+
+// Release gives back what Keep holds.
+func (b *Body) Release() {
+	if b.File != nil {
+		_ = b.File.Close() // an unnamed file that nobody will read
+	}
+	b.Kept, b.Memory, b.File, b.Size = false, nil, nil, 0
+}

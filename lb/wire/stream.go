@@ -1,0 +1,171 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Stream is a Socket with or without TLS on it.
+type Stream struct {
+	Socket
+	tls  *tls.Conn // nil: plain
+	feed *Feed
+}
+
+// StartTLS shakes hands as server or client, in the time limit allows.
+func (s *Stream) StartTLS(cfg *tls.Config, server bool, limit time.Duration) error {
+	s.ReadWithin(Now(), limit)
+	s.WriteWithin(limit)
+	s.feed = NewFeed(&s.Socket)
+	if server {
+		s.tls = tls.Server(s.feed, cfg)
+	} else {
+		s.tls = tls.Client(s.feed, cfg)
+	}
+	return s.tls.HandshakeContext(context.Background())
+}
+
+// TLS returns the TLS connection, nil for a plain stream.
+func (s *Stream) TLS() *tls.Conn { return s.tls }
+
+// Plain tells that the bytes on the wire are the messages' own, so that the
+// kernel may move them.
+func (s *Stream) Plain() bool { return s.tls == nil }
+
+// ReadNow reads without waiting, inside a Serve callback. As with the
+// function of that name, a short read means that nothing is left; on TLS only
+// syscall.EAGAIN does, see Drained.
+func (s *Stream) ReadNow(fd uintptr, p []byte) (int, error) {
+	if s.tls == nil {
+		return ReadNow(fd, p)
+	}
+	n, err := s.tls.Read(p)
+	if n == 0 && err != nil && IsAgain(err) {
+		return 0, syscall.EAGAIN
+	}
+	return n, err
+}
+
+// Drained tells whether a ReadNow that returned n of size bytes has left
+// nothing behind.
+func (s *Stream) Drained(n, size int) bool {
+	if s.tls == nil {
+		return n < size
+	}
+	return false
+}
+
+// Serve is Socket.Serve for both kinds of stream.
+func (s *Stream) Serve(ready func(fd uintptr) bool) error {
+	if s.tls == nil {
+		return s.Socket.Serve(ready)
+	}
+	defer s.feed.Leave()
+	return s.Socket.Serve(func(fd uintptr) bool {
+		s.feed.Enter(fd)
+		return ready(fd)
+	})
+}
+
+// WriteFrom writes all of p from inside a Serve callback.
+func (s *Stream) WriteFrom(fd uintptr, p []byte) (int, error) {
+	if s.tls == nil {
+		return s.Socket.WriteFrom(fd, p)
+	}
+	return s.Write(p)
+}
+
+// Write writes all of p; on TLS all of its records leave at once.
+func (s *Stream) Write(p []byte) (int, error) {
+	if s.tls == nil {
+		return s.Socket.Write(p)
+	}
+	s.feed.Cork()
+	n, err := s.tls.Write(p)
+	if flush := s.feed.Uncork(); err == nil {
+		err = flush
+	}
+	return n, err
+}
+
+// Read waits for bytes and reads them.
+func (s *Stream) Read(p []byte) (int, error) {
+	if s.tls == nil {
+		return s.Socket.Read(p)
+	}
+	return s.tls.Read(p)
+}
+
+// Exchange writes out and waits for the first bytes of the answer.
+func (s *Stream) Exchange(out, in []byte) (int, error) {
+	if s.tls == nil {
+		return s.Socket.Exchange(out, in)
+	}
+	if _, err := s.Write(out); err != nil {
+		return 0, err
+	}
+	return s.tls.Read(in)
+}
+
+// CloseWrite ends the sending side, so that the peer sees the end.
+func (s *Stream) CloseWrite() error {
+	if s.tls != nil {
+		return s.tls.CloseWrite()
+	}
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// Rest frees memory that an idle stream does not need.
+func (s *Stream) Rest() {
+	if s.feed != nil {
+		s.feed.Drop()
+	}
+}
+
+var pieces = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+// Each hands every piece that arrives to take until the peer ends its side
+// (nil), take fails, or alive, asked when the read limit has passed, returns
+// no later time to wait until (ErrTimeout). While nothing arrives no buffer
+// is held.
+func (s *Stream) Each(take func(p []byte) error, alive func() (until int64)) error {
+	var failed error
+	ready := func(fd uintptr) bool {
+		buf := pieces.Get().(*[16 << 10]byte)
+		defer pieces.Put(buf)
+		for {
+			n, err := s.ReadNow(fd, buf[:])
+			if err == syscall.EAGAIN {
+				return false
+			}
+			if err != nil {
+				failed = err
+				return true
+			}
+			if failed = take(buf[:n]); failed != nil {
+				return true
+			}
+			if s.Drained(n, len(buf)) {
+				return false
+			}
+		}
+	}
+	for {
+		s.read.want = alive()
+		err := s.Serve(ready)
+		if errors.Is(err, ErrTimeout) && alive() > Now() {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return failed
+	}
+}
