@@ -4,7 +4,7 @@
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
-go_version=1.26.0 # the version to install where Go is missing; go.mod names the oldest that will do
+go_version=1.26.8 # the version to install where Go is missing; go.mod names the oldest that will do
 
 # service NAME writes and (re)starts a systemd service whose [Service] lines come from stdin.
 service() {

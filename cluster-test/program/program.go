@@ -24,6 +24,18 @@ func Need(t testing.TB, name string) string {
 	return ""
 }
 
+// Root skips a test that only root can run; it fails the test instead when WEIR_NEED_PROGRAMS is 1.
+func Root(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("WEIR_NEED_PROGRAMS") == "1" {
+		t.Fatal("this test needs root")
+	}
+	t.Skip("SKIP-PROGRAM root")
+}
+
 // Measure skips a long test unless WEIR_MEASURE is 1, as `make measure` sets it.
 func Measure(t testing.TB) {
 	t.Helper()

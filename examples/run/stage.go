@@ -230,16 +230,16 @@ weir runs in front of %[5]s and %[6]s, with %[1]s
          https://localhost:%[3]d/webapp/   a page that tells which server made it, a login, a WebSocket
   or     curl -k https://localhost:%[3]d/webapp/me
 
-  kill one server and watch the other take over (it is started again after %[7]v):
-         kill -9 %[8]d     # server %[5]s
-         kill -9 %[9]d     # server %[6]s
+  kill the server that answers you, and see the other take over (it is started again after %[7]v):
+         kill -9 %[8]d   # server %[5]s, in the log: 127.0.0.1:%[12]d
+         kill -9 %[9]d   # server %[6]s, in the log: 127.0.0.1:%[13]d
   change the configuration and reload:
          %[4]s -s reload   # or: kill -HUP %[10]d
 
   the access log follows (errors are in %[11]s); Ctrl-C stops everything
 
 `, s.conf, s.httpPort, s.httpsPort, s.commandLine(), apps[0].Name(), apps[1].Name(), restartAfter,
-		apps[0].ID(), apps[1].ID(), weir.ID(), filepath.Join(s.dir, "logs", "error.log"))
+		apps[0].ID(), apps[1].ID(), weir.ID(), filepath.Join(s.dir, "logs", "error.log"), s.appPorts[0], s.appPorts[1])
 }
 
 // commandLine is how weir was started, to be pasted into a shell.
