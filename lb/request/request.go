@@ -99,10 +99,6 @@ type Request struct {
 	Upstream, Trailers Head
 	Proxying           []byte // URL of the attempt that runs, for the error log; set by the proxy
 
-	// UpstreamHead and UpstreamTrailers are what the last attempt was answered
-	// with, also where nothing of it is passed on; nil: nothing.
-	UpstreamHead, UpstreamTrailers *Head
-
 	// RateLimit and RateAfter hold `limit_rate` in bytes per second (0: none)
 	// and `limit_rate_after` in bytes. RateSet tells that `set $limit_rate` or
 	// X-Accel-Limit-Rate has the last word over the directive.

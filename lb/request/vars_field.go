@@ -100,11 +100,11 @@ func addFields(t *variable.Table) {
 	})
 	addFamily(t, "upstream_http_", func(rest string) getter {
 		name := newFieldName(rest)
-		return func(r *Request) ([]byte, bool) { return name.lookup(r, r.upstreamHead()) }
+		return func(r *Request) ([]byte, bool) { return name.lookup(r, &r.Upstream) }
 	})
 	addFamily(t, "upstream_trailer_", func(rest string) getter {
 		name := newFieldName(rest)
-		return func(r *Request) ([]byte, bool) { return name.lookup(r, r.UpstreamTrailers) }
+		return func(r *Request) ([]byte, bool) { return name.lookup(r, &r.Trailers) }
 	})
 	addFamily(t, "sent_trailer_", func(rest string) getter {
 		name := newFieldName(rest)
@@ -117,13 +117,6 @@ func addFields(t *variable.Table) {
 		return func(r *Request) ([]byte, bool) { return r.upstreamCookie(name) }
 	})
 	add(t, "proxy_add_x_forwarded_for", forwardedFor)
-}
-
-func (r *Request) upstreamHead() *Head {
-	if r.UpstreamHead != nil {
-		return r.UpstreamHead
-	}
-	return r.Reply.Head
 }
 
 // forwardedFor is the client's X-Forwarded-For with the client behind it.
@@ -184,10 +177,7 @@ func afterCookie(b []byte) []byte {
 
 // upstreamCookie finds a cookie that the upstream sets.
 func (r *Request) upstreamCookie(name string) ([]byte, bool) {
-	h := r.upstreamHead()
-	if h == nil {
-		return nil, false
-	}
+	h := &r.Upstream
 	i := h.First(FieldSetCookie)
 	if i < 0 {
 		return nil, false

@@ -133,7 +133,8 @@ func addTarget(t *variable.Table) {
 // setArgs replaces the query; the target as received is then no longer what
 // is asked for.
 func (r *Request) setArgs(value []byte) {
-	r.Args, r.HasArgs, r.Plain = value, len(value) > 0, false
+	r.Args, r.HasArgs = value, len(value) > 0
+	r.Changed, r.Plain = true, false
 }
 
 // argument finds a query argument by its name in any case. One without an

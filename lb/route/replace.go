@@ -78,7 +78,7 @@ func (s *rewriteStep) run(r *request.Request, o *Outcome, self int) int {
 	if !s.regex.Match(r, r.Path) {
 		return self + 1
 	}
-	r.Internal, r.Plain = true, false
+	r.Internal, r.Changed, r.Plain = true, true, false
 	if s.external {
 		s.redirect(r, o)
 		return end
