@@ -1,0 +1,80 @@
+package node
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/errorlog"
+)
+
+// CheckOptions say what Check writes beside warnings and errors.
+type CheckOptions struct {
+	Quiet bool      // nothing
+	Dump  io.Writer // the text of every file read; may be nil
+}
+
+// Check tests a configuration with all files it names, and starts nothing
+// (-t, -T). The error has been told on stderr when it returns.
+func Check(o Options, c CheckOptions) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	set := errorlog.NewSet(errorlog.Options{Stderr: o.Stderr})
+	j := openJournal(&o, set)
+	if !c.Quiet {
+		j.echo = errorlog.Notice
+	}
+	cfg, err := o.load()
+	file := o.File
+	if err == nil {
+		file = cfg.File
+		err = o.checkLoaded(cfg, set, j, c.Quiet)
+	}
+	if err != nil {
+		j.failed(&o, err)
+		j.say("configuration file %s test failed", file)
+		return fmt.Errorf("configuration file %s: %w", file, err)
+	}
+	if !c.Quiet {
+		j.say("configuration file %s test is successful", file)
+	}
+	if c.Dump != nil {
+		if err := dumpFiles(c.Dump, cfg.Files); err != nil {
+			return fmt.Errorf("dumping the configuration: %w", err)
+		}
+	}
+	return j.close()
+}
+
+// checkLoaded tests what only the machine can tell of a configuration.
+func (o *Options) checkLoaded(cfg *config.Config, set *errorlog.Set, j *journal, quiet bool) error {
+	j.remarks(cfg, !quiet)
+	if !quiet {
+		j.say("the configuration file %s syntax is ok", cfg.File)
+	}
+	if _, err := checkUser(cfg, os.Geteuid(), j); err != nil {
+		return err
+	}
+	log, _, err := openMainLog(set, cfg)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	b := o.NewBalancer(BalancerOptions{Logs: set, Log: j.logger(), Version: o.Version})
+	if err := b.Check(cfg); err != nil {
+		return err
+	}
+	return b.Close()
+}
+
+// dumpFiles writes the files of a configuration as nginx does.
+func dumpFiles(w io.Writer, files []config.File) error {
+	for _, f := range files {
+		if _, err := fmt.Fprintf(w, "# configuration file %s:\n%s\n", f.Name, f.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

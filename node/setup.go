@@ -1,0 +1,157 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/errorlog"
+)
+
+// start brings the node up, one straight line: whatever is started is followed
+// by its stop, and unwind runs the stops backwards. Nothing is served before
+// all that can fail has been done.
+func (n *Node) start() error {
+	cfg, err := n.opts.load()
+	if err != nil {
+		return err
+	}
+	n.cfg = cfg
+
+	account, err := n.ownAccount(cfg)
+	if err != nil {
+		return err
+	}
+	log, echoes, err := openMainLog(n.logs, cfg)
+	if err != nil {
+		return err
+	}
+	if err := n.journal.replace(log, echoes); err != nil {
+		return err
+	}
+	n.journal.remarks(cfg, false)
+	n.recordCrashes(cfg)
+
+	if n.opts.Profile != "" {
+		profile, err := serveProfile(n.opts.Profile)
+		if err != nil {
+			return err
+		}
+		n.onStop("stopping the profile server", profile.Close)
+	}
+	if err := n.ownProcess(cfg); err != nil {
+		return err
+	}
+
+	n.balancer = n.opts.NewBalancer(BalancerOptions{Logs: n.logs, Log: n.journal.logger(), Version: n.opts.Version})
+	n.onStop("stopping the balancer", n.balancer.Close)
+
+	// Every socket listens and every file is open after this.
+	generation, err := n.balancer.Prepare(cfg)
+	if err != nil {
+		return err
+	}
+	if err := n.assumeAccount(account); err != nil {
+		generation.Discard()
+		return err
+	}
+
+	generation.Start()
+	n.generation = 1
+	n.journal.logf(errorlog.Notice, "weir/%s, built with %s, %d CPUs", n.opts.Version, runtime.Version(), runtime.GOMAXPROCS(0))
+	return nil
+}
+
+// onStop has unwind call run.
+func (n *Node) onStop(name string, run func() error) {
+	n.stops = append(n.stops, stop{name, run})
+}
+
+// ownAccount gives the account to turn into, nil for none.
+func (n *Node) ownAccount(cfg *config.Config) (*account, error) {
+	if !n.opts.OwnProcess {
+		return nil, nil
+	}
+	return checkUser(cfg, os.Geteuid(), n.journal)
+}
+
+// ownProcess applies what a configuration says of the process as a whole and
+// only counts at its start.
+func (n *Node) ownProcess(cfg *config.Config) error {
+	if !n.opts.OwnProcess {
+		return nil
+	}
+	tuneMemory()
+	n.applyLimits(cfg)
+	return setEnvironment(cfg.Env)
+}
+
+// applyLimits applies what a reload may change of the process. As in nginx, a
+// limit that the system refuses does not stop anything.
+func (n *Node) applyLimits(cfg *config.Config) {
+	if !n.opts.OwnProcess {
+		return
+	}
+	setProcessors(cfg.WorkerProcesses)
+	if err := setFileLimit(cfg.WorkerRlimitNofile); err != nil {
+		n.journal.logf(errorlog.Alert, "%s", err)
+	}
+}
+
+// assumeAccount writes the pid file and turns the process into a. What needs
+// the rights of before is done first: the files that are opened again later are
+// given to the account, and a keeper is left to clean up at the end.
+func (n *Node) assumeAccount(a *account) error {
+	n.pidFile = n.pidPath(n.cfg)
+	if n.pidFile != "" {
+		if err := writePID(n.pidFile, os.Getpid()); err != nil {
+			return err
+		}
+	}
+	n.onStop("removing the pid file", n.cleanUp)
+	if a == nil {
+		return nil
+	}
+	for _, path := range append(n.logs.Paths(), tempPaths(n.cfg)...) {
+		if err := a.own(path); err != nil {
+			return err
+		}
+	}
+	if n.opts.Keeper != nil {
+		k, err := startKeeper(n.opts.Keeper, os.Getpid(), n.pidFile, unixSockets(n.cfg))
+		if err != nil {
+			return fmt.Errorf("starting the keeper of the pid file: %w", err)
+		}
+		n.keeper = k
+	}
+	kept, err := a.become()
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		n.journal.logf(errorlog.Warn, "a reload will not be able to bind ports below 1024: %s", kept)
+	}
+	n.account = a
+	return nil
+}
+
+// pidPath gives the path of the pid file of cfg. A node that does not own its
+// process only writes one that is asked for.
+func (n *Node) pidPath(cfg *config.Config) string {
+	if cfg.PID == "" && n.opts.OwnProcess {
+		return DefaultPID
+	}
+	return cfg.PID
+}
+
+// cleanUp removes the pid file at the end, and with a keeper whatever else only
+// the rights of the start can remove.
+func (n *Node) cleanUp() error {
+	if n.keeper != nil {
+		if err := n.keeper.finish(); err != nil {
+			return err
+		}
+	}
+	return removePID(n.pidFile, os.Getpid())
+}
