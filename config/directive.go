@@ -90,11 +90,11 @@ type row struct {
 func findRow(rows map[string][]*row, d *Directive, ctx Context) (*row, error) {
 	list := rows[d.Name]
 	if len(list) == 0 {
-		return nil, d.Pos.Errorf("unknown directive %q", d.Name)
+		return nil, d.Pos.Errorf(`unknown directive "%s"`, d.Name)
 	}
 	i := slices.IndexFunc(list, func(r *row) bool { return r.in&ctx != 0 })
 	if i < 0 {
-		return nil, d.Pos.Errorf("%q directive is not allowed here", d.Name)
+		return nil, d.Pos.Errorf(`"%s" directive is not allowed here`, d.Name)
 	}
 	r := list[i]
 	if r.state == Refused {
@@ -102,11 +102,11 @@ func findRow(rows map[string][]*row, d *Directive, ctx Context) (*row, error) {
 	}
 	switch block := r.args&argsBlock != 0; {
 	case d.Open && !block:
-		return nil, d.Pos.Errorf(`directive %q is not terminated by ";"`, d.Name)
+		return nil, d.Pos.Errorf(`directive "%s" is not terminated by ";"`, d.Name)
 	case !d.Open && block:
-		return nil, d.Pos.Errorf(`directive %q has no opening "{"`, d.Name)
+		return nil, d.Pos.Errorf(`directive "%s" has no opening "{"`, d.Name)
 	case !r.args.allow(len(d.Args)):
-		return nil, d.Pos.Errorf("invalid number of arguments in %q directive", d.Name)
+		return nil, d.Pos.Errorf(`invalid number of arguments in "%s" directive`, d.Name)
 	}
 	return r, nil
 }

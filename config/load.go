@@ -22,7 +22,7 @@ type Options struct {
 	Globals string // directives of the main context, as given to -g
 
 	AccessLog string // access log where none is written
-	ErrorLog  string // error log where none is written
+	ErrorLog  string // error log where none is written; "stderr" means the stream
 	StateDir  string // directory of temporary files where none is written
 	Hostname  string // what $hostname means in server_name
 
@@ -109,7 +109,11 @@ func withSlash(dir string) string { return strings.TrimSuffix(dir, "/") + "/" }
 // build fills the model from the tree and then looks at the whole of it.
 func (b *builder) build(tree []*Directive) error {
 	main := &scope{builder: b, in: InMain, seen: map[string]bool{}, main: &b.cfg.Main}
-	main.main.ErrorLogs = []ErrorLog{{Path: b.opts.ErrorLog, Level: "error"}}
+	log := ErrorLog{Path: b.opts.ErrorLog, Level: "error"}
+	if log.Path == "stderr" {
+		log = ErrorLog{Stderr: true, Level: "error"}
+	}
+	main.main.ErrorLogs = []ErrorLog{log}
 	if err := main.walk(tree); err != nil {
 		return err
 	}

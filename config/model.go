@@ -54,7 +54,7 @@ type Main struct {
 	WorkerShutdown     time.Duration // bound of a graceful stop; 0 means none
 	PID                string        // absolute path; empty if the default is to be used
 	Daemon             bool          // weir's default is off, unlike nginx's
-	ErrorLogs          []ErrorLog    // empty if none is written outside of http
+	ErrorLogs          []ErrorLog    // never empty: the default one stands in
 	Env                []Env
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -35,9 +36,12 @@ type parser struct {
 func (p *parser) parseFile(name string, at Pos, depth int) ([]*Directive, error) {
 	text, err := p.opts.ReadFile(name)
 	if err != nil {
-		return nil, &Error{Msg: fmt.Sprintf("open() %q failed (%s)", name, sysText(err)), File: at.File, Line: at.Line, Err: err}
+		return nil, &Error{Msg: "open() \"" + name + "\" failed (" + sysText(err) + ")", File: at.File, Line: at.Line, Err: err}
 	}
-	p.files = append(p.files, File{Name: name, Text: text})
+	// A file that is included twice is kept, and dumped, once.
+	if !slices.ContainsFunc(p.files, func(f File) bool { return f.Name == name }) {
+		p.files = append(p.files, File{Name: name, Text: text})
+	}
 	l := newLexer(name, text)
 	block, closed, err := p.parseBlock(l, depth)
 	if err != nil {
@@ -144,7 +148,7 @@ func (p *parser) include(d *Directive, depth int) ([]*Directive, error) {
 	}
 	names, err := p.glob(name)
 	if err != nil {
-		return nil, &Error{Msg: fmt.Sprintf("glob() %q failed", name), File: d.Pos.File, Line: d.Pos.Line, Err: err}
+		return nil, &Error{Msg: "glob() \"" + name + "\" failed", File: d.Pos.File, Line: d.Pos.Line, Err: err}
 	}
 	var list []*Directive
 	for _, n := range names {
