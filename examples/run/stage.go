@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -111,10 +112,15 @@ func (s *stage) chooseApp(twin string) error {
 	return nil
 }
 
-// prepare makes folders, certificate and, for other ports than the files name, a copy of the configuration.
+// prepare makes folders, certificate and empty logs and, for other ports than the files name, a copy of the configuration.
 func (s *stage) prepare() error {
 	if err := os.MkdirAll(filepath.Join(s.dir, "logs"), 0o755); err != nil {
 		return err
+	}
+	for _, name := range []string{"access.log", "error.log"} { // of the last time; what is shown is to be of this one
+		if err := os.Remove(filepath.Join(s.dir, "logs", name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	ssl := filepath.Join(s.dir, "ssl")
 	if !selfsigned.Fresh(ssl, "localhost") {
