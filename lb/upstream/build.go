@@ -81,7 +81,8 @@ func newGroup(servers []Server, backup bool, known map[identity]*resident, seen 
 			n += len(servers[i].Addrs)
 		}
 	}
-	g.slots, g.peers, g.loads = make([]slot, n), make([]Peer, n), make([]int64, n)
+	g.slots, g.peers = make([]slot, n), make([]Peer, n)
+	g.records, g.loads = make([]*resident, n), make([]int64, n)
 	fresh := make([]hot, n) // in one piece: neighbours share pages
 	n = 0
 	for i := range servers {
@@ -136,7 +137,7 @@ func (g *group) settle(n int, s *Server, fresh *hot, known map[identity]*residen
 		*fresh = hot{checked: longAgo, effective: int32(s.Weight), steps: [2]int32{grain, grain}}
 		r = &resident{hot: fresh, identity: id, accessed: longAgo}
 	}
-	p.resident = r
+	p.resident, g.records[n] = r, r
 	p.slot.hot = r.hot
 }
 

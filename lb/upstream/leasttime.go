@@ -42,12 +42,18 @@ func (m leastTime) pick(g *group, a *PickArgs, now int64) int {
 	return g.lightest(true)
 }
 
-// refine computes the loads again with all that depends on the time. It is
-// apart because it is seldom needed and makes the loop before it slow.
+// refine computes the loads again that depend on the time. It is apart because
+// it is seldom needed and would make the loop before it slow.
 func (m leastTime) refine(g *group, now int64) {
+	sec, which := now/int64(time.Second), m.measure.index()
 	for i, load := range g.loads {
-		if load != closed {
-			g.loads[i] = m.step(&g.peers[i], now) * (1 + int64(g.slots[i].hot.conns))
+		if load == closed {
+			continue
+		}
+		s, r := &g.slots[i], g.records[i]
+		late := s.hot.steps[which] > grain && sec-s.hot.checked > int64(s.failTimeout)
+		if late || m.inflight && r.inflight.requests > 0 {
+			g.loads[i] = m.step(s, r, now) * (1 + int64(s.hot.conns))
 		}
 	}
 }
@@ -55,14 +61,14 @@ func (m leastTime) refine(g *group, now int64) {
 // step returns the rounded average of a peer at time now, in nanoseconds. It is
 // halved for every fail_timeout in which the peer was not picked, so that one
 // that was slow once gets another chance.
-func (m leastTime) step(p *Peer, now int64) int64 {
-	t := p.resident.times[m.measure.index()]
-	idle, timeout := now/int64(time.Second)-p.slot.hot.checked, int64(p.slot.failTimeout)
-	if idle > timeout {
+func (m leastTime) step(s *slot, r *resident, now int64) int64 {
+	t := r.times[m.measure.index()]
+	idle, timeout := now/int64(time.Second)-s.hot.checked, int64(s.failTimeout)
+	if idle > timeout && t > 0 {
 		t >>= min(uint64(idle/(timeout+1)), 63)
 	}
 	if m.inflight {
-		t = max(t, p.resident.inflight.observe(now))
+		t = max(t, r.inflight.observe(now))
 	}
 	return cluster(t)
 }

@@ -44,15 +44,16 @@ type shared struct {
 }
 
 // group is the primary or the backup peers of a pool, in the order of the
-// server lines. slots, peers and the positions in PickArgs run in parallel.
+// server lines. slots, peers, records and the positions in PickArgs run in parallel.
 type group struct {
-	slots []slot
-	peers []Peer
-	total int64            // weights of all, those that are down included
-	bySID map[string]int32 // first peer of each sticky id
-	table any              // what the method prepared for this group
-	even  bool             // all weights are the same
-	loads []int64          // what lightest compares; a scratch, under the lock
+	slots   []slot
+	peers   []Peer
+	records []*resident
+	total   int64            // weights of all, those that are down included
+	bySID   map[string]int32 // first peer of each sticky id
+	table   any              // what the method prepared for this group
+	even    bool             // all weights are the same
+	loads   []int64          // what lightest compares; a scratch, under the lock
 }
 
 // Outcome is what an attempt came to.

@@ -63,16 +63,17 @@ func (m randomTwo) pick(g *group, a *PickArgs, now int64) int {
 // better returns whichever of the positions i and j has less to do for its
 // weight; j when they are equal.
 func (m randomTwo) better(g *group, i, j int, now int64) int {
-	if m.load(&g.peers[j], now)*int64(g.slots[i].weight) > m.load(&g.peers[i], now)*int64(g.slots[j].weight) {
+	if m.load(g, j, now)*int64(g.slots[i].weight) > m.load(g, i, now)*int64(g.slots[j].weight) {
 		return i
 	}
 	return j
 }
 
-func (m randomTwo) load(p *Peer, now int64) int64 {
-	conns := int64(p.slot.hot.conns)
+func (m randomTwo) load(g *group, i int, now int64) int64 {
+	s := &g.slots[i]
+	conns := int64(s.hot.conns)
 	if m.measure == Conns {
 		return conns
 	}
-	return leastTime{measure: m.measure}.step(p, now) * (1 + conns)
+	return leastTime{measure: m.measure}.step(s, g.records[i], now) * (1 + conns)
 }

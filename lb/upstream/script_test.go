@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -292,14 +291,4 @@ func (s *script) status(args []string) string {
 		lines = append(lines, fmt.Sprintf("zombies=%d", st.Zombies))
 	}
 	return strings.Join(lines, "\n")
-}
-
-func TestErrNoLiveIsNamed(t *testing.T) {
-	p, err := NewPool(Config{Name: "u", AllowEmpty: true}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Pick(&PickArgs{}); !errors.Is(err, ErrNoLive) {
-		t.Errorf("empty pool: %v", err)
-	}
 }
