@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -63,10 +64,7 @@ func (o *Options) checkLoaded(cfg *config.Config, set *errorlog.Set, j *journal,
 	}
 	defer log.Close()
 	b := o.NewBalancer(BalancerOptions{Logs: set, Log: j.logger(), Version: o.Version})
-	if err := b.Check(cfg); err != nil {
-		return err
-	}
-	return b.Close()
+	return errors.Join(b.Check(cfg), b.Close())
 }
 
 // dumpFiles writes the files of a configuration as nginx does.

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -98,4 +100,24 @@ func TestKeepRefusesABrokenTask(t *testing.T) {
 			t.Errorf("%q: %s", task, got)
 		}
 	}
+}
+
+// FuzzParseTask: what is accepted names a pid file, and reads back as written.
+func FuzzParseTask(f *testing.F) {
+	f.Add("7\x00/run/weir.pid\x00/run/socket\x00")
+	f.Add("x")
+	f.Fuzz(func(t *testing.T, task string) {
+		pid, files, err := parseTask(fmt.Sprintf("%q\n", task))
+		if err != nil {
+			return
+		}
+		if len(files) == 0 {
+			t.Fatalf("%q: no pid file", task)
+		}
+		again := fmt.Sprintf("%d\x00%s\x00", pid, strings.Join(files, "\x00"))
+		pid2, files2, err := parseTask(fmt.Sprintf("%q\n", again))
+		if err != nil || pid2 != pid || !slices.Equal(files2, files) {
+			t.Errorf("%q: %d %q, then %d %q (%v)", task, pid, files, pid2, files2, err)
+		}
+	})
 }

@@ -52,7 +52,11 @@ func (n *Node) start() error {
 	if err != nil {
 		return err
 	}
-	if err := n.assumeAccount(account); err != nil {
+	err = n.announcePID()
+	if err == nil {
+		err = n.assumeAccount(account)
+	}
+	if err != nil {
 		generation.Discard()
 		return err
 	}
@@ -99,10 +103,8 @@ func (n *Node) applyLimits(cfg *config.Config) {
 	}
 }
 
-// assumeAccount writes the pid file and turns the process into a. What needs
-// the rights of before is done first: the files that are opened again later are
-// given to the account, and a keeper is left to clean up at the end.
-func (n *Node) assumeAccount(a *account) error {
+// announcePID writes the pid file; whoever sees it may send signals.
+func (n *Node) announcePID() error {
 	n.pidFile = n.pidPath(n.cfg)
 	if n.pidFile != "" {
 		if err := writePID(n.pidFile, os.Getpid()); err != nil {
@@ -110,6 +112,13 @@ func (n *Node) assumeAccount(a *account) error {
 		}
 	}
 	n.onStop("removing the pid file", n.cleanUp)
+	return nil
+}
+
+// assumeAccount turns the process into a. What needs the rights of before is
+// done first: the files that are opened again later are given to the account,
+// and a keeper is left to clean up at the end.
+func (n *Node) assumeAccount(a *account) error {
 	if a == nil {
 		return nil
 	}
