@@ -42,7 +42,7 @@ func Check(o Options, c CheckOptions) error {
 		j.say("configuration file %s test is successful", file)
 	}
 	if c.Dump != nil {
-		if err := dumpFiles(c.Dump, cfg.Files); err != nil {
+		if err := cfg.DumpFiles(c.Dump); err != nil {
 			return fmt.Errorf("dumping the configuration: %w", err)
 		}
 	}
@@ -65,14 +65,4 @@ func (o *Options) checkLoaded(cfg *config.Config, set *errorlog.Set, j *journal,
 	defer log.Close()
 	b := o.NewBalancer(BalancerOptions{Logs: set, Log: j.logger(), Version: o.Version})
 	return errors.Join(b.Check(cfg), b.Close())
-}
-
-// dumpFiles writes the files of a configuration as nginx does.
-func dumpFiles(w io.Writer, files []config.File) error {
-	for _, f := range files {
-		if _, err := fmt.Fprintf(w, "# configuration file %s:\n%s\n", f.Name, f.Text); err != nil {
-			return err
-		}
-	}
-	return nil
 }
