@@ -115,59 +115,41 @@ func (f *fieldReader) lineEnd(buf []byte, i int) (next int, flt fault) {
 // field reads one field line: name, colon, value. A line that begins with
 // white space (obs-fold) has no name and is refused (RFC 9112, 5.2).
 func (f *fieldReader) field(buf []byte) (next int, flt fault) {
-	var seen uint8
-	i := f.at
-	for i < len(buf) {
-		c := nameClass[buf[i]]
-		if c >= nameEnd {
-			break
-		}
-		seen |= c
-		i++
-	}
-	if i == f.at {
-		return 0, faultLine
-	}
-	nameStop := i
-	tidy := true
-	if f.section == replyHead {
-		for i < len(buf) && isBlank(buf[i]) {
-			i++
-			tidy = false
+	nameStop := skipName(buf, f.at)
+	colon, seen := nameStop, uint8(0)
+	if colon >= len(buf) || buf[colon] != ':' {
+		if nameStop, colon, seen, flt = f.oddName(buf); flt != faultNone {
+			return 0, flt
 		}
 	}
-	if i >= len(buf) {
-		return 0, faultMore
-	}
-	if buf[i] != ':' {
+	if nameStop == f.at {
 		return 0, faultLine
 	}
-	i++
-	if i < len(buf) && buf[i] == ' ' {
-		i++
+	tidy := nameStop == colon
+	value := colon + 1
+	if value < len(buf) && buf[value] == ' ' {
+		value++
 	}
-	for i < len(buf) && isBlank(buf[i]) {
-		i++
+	for value < len(buf) && isBlank(buf[value]) {
+		value++
 		tidy = false
 	}
-	value := i
-	i, flt = valueEnd(buf, i)
+	end, flt := valueEnd(buf, value)
 	if flt != faultNone {
 		return 0, flt
 	}
-	next, flt = f.lineEnd(buf, i)
-	if flt != faultNone {
+	if next, flt = f.lineEnd(buf, end); flt != faultNone {
 		return 0, flt
 	}
-	keep, ok := f.judge(seen)
-	if !ok {
-		return 0, faultLine
+	if seen != 0 {
+		if keep, ok := f.judge(seen); !ok {
+			return 0, faultLine
+		} else if !keep {
+			return next, faultNone
+		}
 	}
-	if !keep {
-		return next, faultNone
-	}
-	for i > value && isBlank(buf[i-1]) {
-		i--
+	for end > value && isBlank(buf[end-1]) {
+		end--
 		tidy = false
 	}
 	if !tidy {
@@ -175,11 +157,34 @@ func (f *fieldReader) field(buf []byte) (next int, flt fault) {
 	}
 	f.head.Append(request.Field{
 		Name:    request.Span{Off: uint32(f.at), End: uint32(nameStop)},
-		Value:   request.Span{Off: uint32(value), End: uint32(i)},
+		Value:   request.Span{Off: uint32(value), End: uint32(end)},
 		LineEnd: uint32(next),
 		ID:      request.Known(buf[f.at:nameStop]),
 	})
 	return next, faultNone
+}
+
+// oddName finds the end of a name that has more in it than letters, digits
+// and hyphens, and tells what it has.
+func (f *fieldReader) oddName(buf []byte) (nameStop, colon int, seen uint8, flt fault) {
+	i := f.at
+	for i < len(buf) && nameClass[buf[i]] < nameEnd {
+		seen |= nameClass[buf[i]]
+		i++
+	}
+	nameStop = i
+	if f.section == replyHead && i > f.at {
+		for i < len(buf) && isBlank(buf[i]) {
+			i++
+		}
+	}
+	switch {
+	case i >= len(buf):
+		return 0, 0, 0, faultMore
+	case buf[i] != ':':
+		return 0, 0, 0, faultLine
+	}
+	return nameStop, i, seen, faultNone
 }
 
 // valueEnd returns the index of the line end behind a value. Control bytes
@@ -191,10 +196,10 @@ func valueEnd(buf []byte, i int) (int, fault) {
 			return 0, faultMore
 		}
 		switch buf[i] {
-		case '\t':
-			i++
 		case '\r', '\n':
 			return i, faultNone
+		case '\t':
+			i++
 		default:
 			return 0, faultLine
 		}
@@ -204,9 +209,6 @@ func valueEnd(buf []byte, i int) (int, fault) {
 // judge tells by the kinds of bytes seen in a name whether its field is kept,
 // and whether the message is acceptable at all.
 func (f *fieldReader) judge(seen uint8) (keep, ok bool) {
-	if seen == 0 {
-		return true, true
-	}
 	if f.section != requestHead {
 		return true, seen&nameForeign == 0
 	}

@@ -133,3 +133,26 @@ func skipFrom(b []byte, i int, low byte) int {
 	}
 	return i
 }
+
+// skipName returns the index of the first byte from i on that is no letter,
+// digit or hyphen, or len(b); eight bytes at a time. Bytes are compared by
+// adding to their lower seven bits what carries into the eighth, so that
+// nothing spreads to a neighbour.
+func skipName(b []byte, i int) int {
+	const high = eachByte << 7
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		y := x &^ high
+		z := y | eachByte*0x20
+		letter := (z + eachByte*(0x80-'a')) &^ (z + eachByte*(0x7f-'z'))
+		digit := (y + eachByte*(0x80-'0')) &^ (y + eachByte*(0x7f-'9'))
+		hyphen := ^((y ^ eachByte*'-') + eachByte*0x7f)
+		if m := ^(letter | digit | hyphen) | x; m&high != 0 {
+			return i + bits.TrailingZeros64(m&high)>>3
+		}
+	}
+	for i < len(b) && nameClass[b[i]] == 0 {
+		i++
+	}
+	return i
+}
