@@ -19,8 +19,9 @@ need-go:
 	@command -v $(GO) >/dev/null 2>&1 || { \
 	  echo 'Go is missing: weir needs Go 1.26 or newer, from https://go.dev/dl/ (then put its bin folder into PATH).' >&2; exit 1; }
 
+# Without cgo, because only then can a Go program that was root keep the right to open low ports in all of its threads.
 build: need-go ## Build bin/weir.
-	@$(GO) build -trimpath -buildvcs=$(VCS) -o bin/weir ./cmd/weir
+	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -o bin/weir ./cmd/weir
 
 run: build ## Try it: two Node.js servers and weir in front of them, until Ctrl-C. HTTP_PORT=, HTTPS_PORT=, APP1_PORT=, APP2_PORT= choose ports.
 	@$(GO) build -o bin/twin ./examples/app/twin

@@ -38,7 +38,7 @@ install_go() {
 weir() {
   install_go
   export PATH=$PATH:/usr/local/go/bin
-  (cd /weir && go build -trimpath -buildvcs=false -o /usr/local/sbin/weir ./cmd/weir)
+  (cd /weir && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o /usr/local/sbin/weir ./cmd/weir)
   id weir >/dev/null 2>&1 || useradd --system --home-dir /var/lib/weir --shell /usr/sbin/nologin weir
   install -d -o weir -g weir /var/log/weir /var/lib/weir
   for log in access error; do # the user weir opens them again after a rotation
