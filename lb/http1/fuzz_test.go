@@ -190,9 +190,9 @@ func beyondNetHTTP(r *request.Request) bool {
 	path, _, _ := SplitTarget(r.URI())
 	_, _, err := DecodePath(nil, path, false)
 	_, dropped := NextDropped(r, 0)
-	return err != nil && r.Scheme.Len() == 0 || // it does not decode the path either
-		r.Scheme.Len() > 0 || // it makes a URL of the target, with rules of its own
-		dropped || // it knows no field that is dropped
+	return err != nil || // it decodes the path at once
+		dropped || // it does not drop fields, but refuses or keeps them
+		r.Scheme.Len() > 0 && r.Head.Bytes(r.HostRaw)[0] == '[' || // it checks the sense of an IPv6 address
 		r.Head.Has(request.FieldTrailer) // it refuses names that weir does not pass on
 }
 

@@ -3,25 +3,21 @@ package http1
 import "github.com/weir-lb/weir/lb/request"
 
 // checkHost checks Host and sets HostRaw (RFC 9112, 3.2). The host of an
-// absolute-form target wins, but Host must be right all the same.
+// absolute-form target, checked before, wins; Host must be right all the same.
 func checkHost(r *request.Request) *request.Error {
 	i := r.Head.First(request.FieldHost)
 	if i < 0 {
 		if r.Version >= request.HTTP11 {
 			return refuseHead(400, "client sent HTTP/1.1 request without \"Host\" header")
 		}
-	} else {
-		f := &r.Head.Fields[i]
-		if !validHost(r.Head.Value(f)) {
-			return refuseHead(400, "client sent invalid host header")
-		}
-		if r.HostRaw.Len() == 0 {
-			r.HostRaw = f.Value
-			return nil
-		}
+		return nil
 	}
-	if r.HostRaw.Len() > 0 && !validHost(r.Head.Bytes(r.HostRaw)) {
-		return refuse(400, "client sent invalid host in request line")
+	f := &r.Head.Fields[i]
+	if !validHost(r.Head.Value(f)) {
+		return refuseHead(400, "client sent invalid host header")
+	}
+	if r.HostRaw.Len() == 0 {
+		r.HostRaw = f.Value
 	}
 	return nil
 }

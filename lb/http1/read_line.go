@@ -89,16 +89,16 @@ func absoluteForm(r *request.Request, buf []byte, i int) fault {
 	}
 	host := colon + 3
 	path := host
-	for path < len(buf) && buf[path] != '/' && buf[path] != '?' && buf[path] != '#' {
+	for path < len(buf) && buf[path] != '/' && buf[path] != '?' {
 		path++
 	}
-	if path == host {
+	if !validHost(buf[host:path]) {
 		return faultLine
 	}
 	r.Scheme = request.Span{Off: uint32(i), End: uint32(colon)}
 	r.HostRaw = request.Span{Off: uint32(host), End: uint32(path)}
 	r.Target = request.Span{Off: uint32(path), End: uint32(len(buf))}
-	if path == len(buf) || buf[path] == '#' {
+	if path == len(buf) {
 		r.Target = request.Span{Off: uint32(colon + 1), End: uint32(colon + 2)}
 	}
 	return faultNone
