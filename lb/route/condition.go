@@ -46,9 +46,19 @@ func (c *condition) judge(r *request.Request) bool {
 	case config.TestEqual:
 		return bytes.Equal(c.subject.Value(r), c.value.Value(r))
 	case config.TestRegex:
-		return c.regex.Match(r, c.subject.Value(r))
+		return matchOrForget(c.regex, r, c.subject.Value(r))
 	}
 	return c.judgeFile(r)
+}
+
+// matchOrForget is a match of the rewrite phase: one that fails takes the
+// captures of those before it away, unlike one of a location or a map.
+func matchOrForget(x *variable.Regex, r *request.Request, subject []byte) bool {
+	if x.Match(r, subject) {
+		return true
+	}
+	r.SetCaptures(nil, nil)
+	return false
 }
 
 // judgeFile looks a file up. What cannot be looked up does not exist.
@@ -67,7 +77,7 @@ func (c *condition) judgeFile(r *request.Request) bool {
 	case config.TestDir:
 		return info.IsDir()
 	case config.TestExec:
-		return info.Mode().IsRegular() && info.Mode()&0o100 != 0
+		return info.Mode()&0o100 != 0
 	}
 	return true
 }

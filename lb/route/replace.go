@@ -75,7 +75,7 @@ func wasEscaped(r *request.Request) bool {
 var question = []byte("?")
 
 func (s *rewriteStep) run(r *request.Request, o *Outcome, self int) int {
-	if !s.regex.Match(r, r.Path) {
+	if !matchOrForget(s.regex, r, r.Path) {
 		return self + 1
 	}
 	r.Internal, r.Changed, r.Plain = true, true, false
@@ -140,34 +140,54 @@ func (s *rewriteStep) redirect(r *request.Request, o *Outcome) {
 	}
 }
 
-// unescapeURL decodes the escapes before the query that need none, as nginx
-// does with the target of a redirect.
+// unescapeURL decodes the escapes before the query that need none, and drops
+// what is not whole of others, as nginx does with the target of a redirect.
 func unescapeURL(dst, src []byte) []byte {
 	for i := 0; i < len(src); i++ {
 		c := src[i]
 		if c == '?' {
 			return append(dst, src[i:]...)
 		}
-		if c != '%' || i+2 >= len(src) {
+		if c != '%' {
 			dst = append(dst, c)
 			continue
 		}
-		high, ok1 := unhex(src[i+1])
-		low, ok2 := unhex(src[i+2])
-		switch v := high<<4 | low; {
-		case !ok1 || !ok2:
-			dst = append(dst, c)
+		high, low, n := escapeAt(src[i:])
+		if n < 3 {
+			if i += n; i < len(src) {
+				dst = append(dst, src[i])
+			}
 			continue
+		}
+		i += 2
+		switch v := high<<4 | low; {
 		case v == '?':
-			return append(append(dst, v), src[i+3:]...)
+			return append(append(dst, v), src[i+1:]...)
 		case v > '%' && v < 0x7f:
 			dst = append(dst, v)
 		default:
-			dst = append(dst, src[i:i+3]...)
+			dst = append(dst, src[i-2:i+1]...)
 		}
-		i += 2
 	}
 	return dst
+}
+
+// escapeAt reads the escape at the head of b; n is how much of it is right.
+func escapeAt(b []byte) (high, low byte, n int) {
+	var ok bool
+	if len(b) < 2 {
+		return 0, 0, 1
+	}
+	if high, ok = unhex(b[1]); !ok {
+		return 0, 0, 1
+	}
+	if len(b) < 3 {
+		return high, 0, 2
+	}
+	if low, ok = unhex(b[2]); !ok {
+		return high, 0, 2
+	}
+	return high, low, 3
 }
 
 func unhex(c byte) (byte, bool) {
