@@ -29,7 +29,9 @@ func (b *builder) check() error {
 		return err
 	}
 	for _, a := range list {
-		b.checkNames(a)
+		if err := b.checkNames(a); err != nil {
+			return err
+		}
 		if a.ssl {
 			if err := a.checkCertificates(); err != nil {
 				return err
@@ -86,16 +88,19 @@ func (a *address) add(srv *Server, l *Listen) error {
 	return nil
 }
 
-// checkNames warns of names that two servers on one address share: the first
-// server has them.
-func (b *builder) checkNames(a *address) {
+// checkNames refuses malformed names, which do no harm where there is only one
+// server, and warns of names that two servers share: the first one has them.
+func (b *builder) checkNames(a *address) error {
 	seen := map[string]bool{}
 	for _, srv := range a.servers {
 		for _, n := range srv.Names {
-			key := string(rune('0'+n.Kind)) + n.Name
+			if len(a.servers) > 1 && !n.valid() {
+				return n.Pos.Errorf(`invalid server name or wildcard "%s" on %s`, n.Name, a.listen.Key())
+			}
 			if n.Kind == NameRegex {
 				continue
 			}
+			key := string(rune('0'+n.Kind)) + n.Name
 			if seen[key] {
 				b.cfg.Warnings = append(b.cfg.Warnings, Warning{
 					Msg:  `conflicting server name "` + n.Name + `" on ` + a.listen.Key() + ", ignored",
@@ -105,6 +110,7 @@ func (b *builder) checkNames(a *address) {
 			seen[key] = true
 		}
 	}
+	return nil
 }
 
 // place gives where a name was written, or the server for the default name.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -9,9 +10,9 @@ import (
 	"time"
 )
 
-// dumpModel writes the model as indented text. Zero values are left out, and so
-// are settings that have their default value, so that what is shown is what the
-// configuration decided.
+// dumpModel writes the model as indented text. Zero values are left out; the
+// settings of a block are shown where they differ from those of the block
+// around it, and those of http where they differ from the defaults.
 func dumpModel(cfg *Config) string {
 	o, err := testOptions(nil).complete()
 	if err != nil {
@@ -33,7 +34,7 @@ func dumpModel(cfg *Config) string {
 type dumper struct {
 	out      strings.Builder
 	indent   int
-	defaults map[reflect.Type]reflect.Value
+	defaults map[reflect.Type]reflect.Value // what is not worth showing
 }
 
 func (d *dumper) line(format string, args ...any) {
@@ -55,56 +56,78 @@ func (d *dumper) value(name string, v, def reflect.Value) {
 			d.line("%s none", name)
 			return
 		}
-		d.value(name+" "+typeName(v.Elem()), v.Elem(), reflect.Value{})
+		if v.Elem().Kind() == reflect.Pointer {
+			name += " " + strings.ToLower(v.Elem().Elem().Type().Name())
+		}
+		d.value(name, v.Elem(), reflect.Value{})
 	case reflect.Slice:
 		if v.Len() == 0 {
 			d.line("%s none", name)
 		}
 		for i := range v.Len() {
-			d.value(name, v.Index(i), reflect.Value{})
+			d.element(name, v.Index(i))
 		}
 	case reflect.Struct:
 		d.fields(name, v, def)
 	}
 }
 
-func typeName(v reflect.Value) string {
-	if v.Kind() == reflect.Pointer {
-		return strings.ToLower(v.Elem().Type().Name())
+// element writes one of a list, even if it is zero.
+func (d *dumper) element(name string, v reflect.Value) {
+	if v.IsZero() {
+		d.line("%s zero", name)
+		return
 	}
-	return strings.ToLower(v.Type().Name())
+	d.value(name, v, reflect.Value{})
 }
 
+// fields writes a struct on one line if it has only scalars.
 func (d *dumper) fields(name string, v, def reflect.Value) {
 	if !def.IsValid() {
 		def = d.defaults[v.Type()]
 	}
+	inner := &dumper{indent: d.indent + 1, defaults: d.defaults}
+	inner.members(v, def)
+	text := inner.out.String()
+	if one := strings.Join(strings.Fields(text), " "); v.NumField() < 20 && len(one) < 100 && !strings.Contains(text, strings.Repeat("  ", d.indent+2)) {
+		d.line("%s%s %s", name, place(v), one)
+		return
+	}
 	d.line("%s%s", name, place(v))
-	d.indent++
-	d.members(v, def)
-	d.indent--
+	d.out.WriteString(text)
 }
 
 // members writes the fields of a struct, those of embedded ones as its own.
 func (d *dumper) members(v, def reflect.Value) {
+	if s := v.FieldByName("Settings"); s.IsValid() {
+		d.nest(s)
+	}
+	if s := v.FieldByName("ServerSettings"); s.IsValid() {
+		d.nest(s)
+	}
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		if strings.HasPrefix(f.Name, "Pos") || f.Name == "UserPos" {
+		if strings.HasPrefix(f.Name, "Pos") || f.Name == "UserPos" || f.Anonymous {
 			continue
 		}
 		sub := reflect.Value{}
 		if def.IsValid() {
 			sub = def.Field(i)
 		}
-		if f.Anonymous {
-			d.members(v.Field(i), d.defaults[f.Type])
-			continue
-		}
-		if !sub.IsValid() {
+		if !sub.IsValid() && f.Type.Kind() == reflect.Struct {
 			sub = d.defaults[f.Type]
 		}
 		d.value(f.Name, v.Field(i), sub)
 	}
+}
+
+// nest writes settings against those of the block around, and makes them the
+// ones to compare with inside.
+func (d *dumper) nest(s reflect.Value) {
+	d.members(s, d.defaults[s.Type()])
+	own := maps.Clone(d.defaults)
+	own[s.Type()] = s
+	d.defaults = own
 }
 
 func place(v reflect.Value) string {
@@ -131,7 +154,7 @@ func scalar(v reflect.Value) (string, bool) {
 			return "none", true
 		}
 		return scalar(reflect.ValueOf(*x))
-	case time.Duration, netip.AddrPort, netip.Prefix, netip.Addr, bool, MethodKind:
+	case time.Duration, netip.AddrPort, netip.Prefix, netip.Addr, bool, MethodKind, MatchKind:
 		return fmt.Sprint(x), true
 	case Buffers:
 		return fmt.Sprintf("%d x %d", x.Number, x.Size), true

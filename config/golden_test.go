@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -24,7 +25,7 @@ func testOptions(files map[string]string) Options {
 		ReadFile: func(name string) ([]byte, error) {
 			text, ok := files[name]
 			if !ok {
-				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+				return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOENT}
 			}
 			return []byte(text), nil
 		},

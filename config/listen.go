@@ -156,22 +156,24 @@ func (l *Listen) option(s *scope, d *Directive, p string) error {
 		o.Multipath = true
 	case name == "backlog":
 		if o.Backlog = n; !isNumber || n == 0 {
-			return d.Pos.Errorf(`invalid backlog "%s"`, v)
+			return d.Pos.Errorf(`invalid backlog "%s"`, p)
 		}
 	case name == "fastopen":
 		if o.FastOpen = n; !isNumber {
-			return d.Pos.Errorf(`invalid fastopen "%s"`, v)
+			return d.Pos.Errorf(`invalid fastopen "%s"`, p)
 		}
 	case name == "rcvbuf":
 		if o.RcvBuf = bytes; !isSize || bytes == 0 {
-			return d.Pos.Errorf(`invalid rcvbuf "%s"`, v)
+			return d.Pos.Errorf(`invalid rcvbuf "%s"`, p)
 		}
 	case name == "sndbuf":
 		if o.SndBuf = bytes; !isSize || bytes == 0 {
-			return d.Pos.Errorf(`invalid sndbuf "%s"`, v)
+			return d.Pos.Errorf(`invalid sndbuf "%s"`, p)
 		}
-	case name == "ipv6only":
-		return l.ipv6only(d, v)
+	case p == "ipv6only=on":
+		o.IPv6Only = true
+	case p == "ipv6only=off":
+		o.IPv6Only = false
 	case name == "so_keepalive":
 		return o.keepalive(d, v)
 	case name == "setfib" || name == "accept_filter":
@@ -180,18 +182,6 @@ func (l *Listen) option(s *scope, d *Directive, p string) error {
 		return d.Pos.Errorf(`invalid parameter "%s"`, p)
 	}
 	return nil
-}
-
-func (l *Listen) ipv6only(d *Directive, v string) error {
-	if !l.Addr.Addr().Is6() {
-		return d.Pos.Errorf(`ipv6only is not supported on addr "%s"`, l.Key())
-	}
-	switch v {
-	case "on", "off":
-		l.Options.IPv6Only = v == "on"
-		return nil
-	}
-	return d.Pos.Errorf(`invalid ipv6only flags "%s"`, v)
 }
 
 // keepalive reads "on", "off" or "idle:interval:count", each of which may be

@@ -73,8 +73,8 @@ func (m *Map) line(s *scope, d *Directive) error {
 }
 
 func isWildcard(name string) bool {
-	n, ok := parseServerName(name, "")
-	return ok && n.Kind != NameExact
+	n := parseServerName(name, "")
+	return n.valid() && n.Kind != NameExact
 }
 
 // setSplitClients reads a split_clients block.

@@ -214,6 +214,11 @@ const (
 	MatchLimitExcept
 )
 
+// String gives the modifier as written, or the word of the block.
+func (k MatchKind) String() string {
+	return [...]string{"prefix", "=", "^~", "~", "~*", "@", "if", "limit_except"}[k]
+}
+
 // Location is one location block, or the body of an if or limit_except block,
 // which nginx treats as a nameless location.
 type Location struct {

@@ -155,7 +155,8 @@ func setCookieFlags(s *scope, d *Directive) error {
 		"samesite=strict", "samesite=lax", "samesite=none"}
 	for _, a := range d.Args[1:] {
 		if indexFold(allowed, a) < 0 && !hasVars(a) {
-			return d.Pos.Errorf(`invalid parameter "%s"`, a)
+			s.warn(d.Pos, `invalid proxy_cookie_flags flag "`+a+`"`, "it is left out")
+			continue
 		}
 		f.Flags = append(f.Flags, a)
 	}

@@ -107,18 +107,15 @@ func parseCondition(d *Directive) (Condition, error) {
 	if !strings.HasPrefix(w[0], "(") {
 		return bad(w[0])
 	}
+	w[0] = w[0][1:]
 	if !strings.HasSuffix(w[last], ")") {
 		return bad(w[last])
 	}
-	w[last] = strings.TrimSuffix(w[last], ")")
-	if w[last] == "" {
+	if w[last] = strings.TrimSuffix(w[last], ")"); w[last] == "" {
 		w = w[:last]
 	}
-	if len(w) > 0 {
-		w[0] = strings.TrimPrefix(w[0], "(")
-		if w[0] == "" {
-			w = w[1:]
-		}
+	if len(w) > 0 && w[0] == "" {
+		w = w[1:]
 	}
 	switch {
 	case len(w) == 0:

@@ -126,7 +126,7 @@ func setTryFiles(s *scope, d *Directive) error {
 	if code, ok := strings.CutPrefix(t.Last.Value, "="); ok {
 		n, ok := parseNumber(code)
 		if !ok || n > 999 {
-			return d.Pos.Errorf(`invalid code "%s"`, code)
+			return d.Pos.Errorf(`invalid code "=%s"`, code)
 		}
 		t.Code, t.Last = n, Text{}
 	}
@@ -205,6 +205,9 @@ func setExpires(s *scope, d *Directive) error {
 	if !ok {
 		return fail(d, "invalid value")
 	}
+	if e.Kind == ExpiresDaily && e.Time >= day {
+		return fail(d, "daily time value must be less than 24 hours")
+	}
 	s.settings.Expires = e
 	return nil
 }
@@ -232,9 +235,6 @@ func ParseExpires(v string, modified bool) (Expires, bool) {
 		v = rest
 	}
 	t, ok := parseTime(v, true)
-	if e.Kind == ExpiresDaily && t >= day {
-		return e, false
-	}
 	e.Time = sign * t
 	return e, ok
 }

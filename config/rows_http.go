@@ -58,36 +58,51 @@ func setServerName(s *scope, d *Directive) error {
 		if a != "" && (a[0] == '*' && (len(a) < 3 || a[1] != '.') || a == ".") {
 			return d.Pos.Errorf(`server name "%s" is invalid`, a)
 		}
+		if a == "~" {
+			return d.Pos.Errorf(`empty regex in server name "%s"`, a)
+		}
 		if strings.Contains(a, "/") && !strings.HasPrefix(a, "~") {
 			s.warn(d.Pos, `server name "`+a+`" has suspicious symbols`, "")
 		}
-		n, ok := parseServerName(a, s.opts.Hostname)
-		if !ok {
-			return d.Pos.Errorf(`invalid server name or wildcard "%s"`, a)
-		}
+		n := parseServerName(a, s.opts.Hostname)
 		n.Pos = d.Pos
 		s.server.Names = append(s.server.Names, n)
 	}
 	return nil
 }
 
-func parseServerName(a, hostname string) (ServerName, bool) {
+func parseServerName(a, hostname string) ServerName {
 	switch name := strings.ToLower(a); {
-	case a == "~":
-		return ServerName{}, false
 	case strings.HasPrefix(a, "~"):
-		return ServerName{Kind: NameRegex, Name: a[1:]}, true
+		return ServerName{Kind: NameRegex, Name: a[1:]}
 	case name == "$hostname":
-		return ServerName{Name: hostname}, true
+		return ServerName{Name: hostname}
 	case strings.HasPrefix(name, "."):
-		return ServerName{Kind: NameDot, Name: name}, !strings.ContainsAny(name, "*")
+		return ServerName{Kind: NameDot, Name: name}
 	case strings.HasPrefix(name, "*."):
-		return ServerName{Kind: NameLeading, Name: name}, strings.Count(name, "*") == 1
+		return ServerName{Kind: NameLeading, Name: name}
 	case strings.HasSuffix(name, ".*"):
-		return ServerName{Kind: NameTrailing, Name: name}, strings.Count(name, "*") == 1 && len(name) > 2
+		return ServerName{Kind: NameTrailing, Name: name}
 	default:
-		return ServerName{Name: name}, !strings.Contains(name, "*") && !strings.Contains(name, "..")
+		return ServerName{Name: name}
 	}
+}
+
+// valid reports whether a name has an asterisk only where its kind says.
+func (n *ServerName) valid() bool {
+	if n.Kind == NameRegex {
+		return n.Name != ""
+	}
+	name := n.Name
+	switch n.Kind {
+	case NameLeading:
+		name = name[len("*."):]
+	case NameTrailing:
+		name = name[:len(name)-len(".*")]
+	case NameDot:
+		name = name[len("."):]
+	}
+	return !strings.ContainsAny(name, "*\x00") && !strings.Contains(name, "..") && (name != "" || n.Kind == NameExact)
 }
 
 // setLocation builds a location once the enclosing block's own settings are

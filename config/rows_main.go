@@ -75,7 +75,6 @@ func setHTTP(s *scope, d *Directive) error {
 	h.LogFormats = []*LogFormat{combinedFormat()}
 	c := s.child(d, InHTTP)
 	c.http, c.settings, c.shared = h, &h.Settings, &h.ServerSettings
-	c.after = append(c.after, func() error { return c.complete(&Settings{}) })
 	s.after = append(s.after, func() error {
 		h.ErrorLogs = s.main.ErrorLogs
 		s.cfg.HTTP = h

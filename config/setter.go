@@ -167,7 +167,7 @@ func tempPath(at func(*scope) *TempPath) setter {
 		for i, a := range d.Args[1:] {
 			n, ok := parseNumber(a)
 			if !ok || n == 0 {
-				return d.Pos.Errorf(`invalid value "%s"`, a)
+				return fail(d, "invalid value")
 			}
 			t.Levels[i] = n
 		}
