@@ -44,9 +44,9 @@ func nameLegacy(der []byte) string {
 	}
 	var b strings.Builder
 	for _, set := range name {
-		for _, a := range set {
+		for i, a := range set {
 			key, _ := attributeName(a.Type)
-			b.WriteString("/" + key + "=")
+			b.WriteString(separator(i) + key + "=")
 			for _, c := range a.Value.Bytes {
 				if c < ' ' || c > '~' {
 					fmt.Fprintf(&b, "\\x%02X", c)
@@ -57,6 +57,14 @@ func nameLegacy(der []byte) string {
 		}
 	}
 	return b.String()
+}
+
+// separator returns what stands before the attribute with this index in its part of a legacy name.
+func separator(index int) string {
+	if index == 0 {
+		return "/"
+	}
+	return "+"
 }
 
 func (a *attributeValue) rfc2253() string {

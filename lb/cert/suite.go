@@ -125,8 +125,10 @@ func groupWord(name string) (word, bool) {
 		return word{all: macSHA384}, true
 	case "TLSv1.2":
 		return word{all: sinceTLS12}, true
-	case "TLSv1", "TLSv1.0", "SSLv3":
-		return word{not: sinceTLS12}, true
+	case "TLSv1", "TLSv1.0":
+		return word{all: kxECDHE, not: sinceTLS12}, true
+	case "SSLv3":
+		return word{all: kxRSA, not: sinceTLS12}, true
 	}
 	if emptyWord(name) {
 		return word{none: true}, true

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -49,8 +50,8 @@ func (v Verification) String() string {
 	return "FAILED:" + v.Reason
 }
 
-// Error returns the words nginx logs about a connection whose Status is not 0, and "" for any other.
-func (v Verification) Error() string {
+// LogText returns the words nginx logs about a connection whose Status is not 0, and "" for any other.
+func (v Verification) LogText() string {
 	switch v.Status {
 	case StatusNoCert:
 		return "client sent no required SSL certificate"
@@ -250,16 +251,32 @@ func chainCode(sent []*x509.Certificate, err error) int {
 			return codeUnspecified
 		}
 	}
-	leaf, last := sent[0], sent[len(sent)-1]
+	chain := untrustedChain(sent)
+	top := chain[len(chain)-1]
 	switch {
-	case selfIssued(leaf):
+	case selfIssued(top) && len(chain) == 1:
 		return codeSelfSignedLeaf
-	case len(sent) > 1 && selfIssued(last):
+	case selfIssued(top):
 		return codeSelfSignedInChain
-	case len(sent) > 1:
+	case len(chain) > 1:
 		return codeNoLocalIssuer
 	}
 	return codeLeafNotVerified
+}
+
+// untrustedChain goes up from the leaf as far as the certificates sent allow.
+func untrustedChain(sent []*x509.Certificate) []*x509.Certificate {
+	chain := sent[:1:1]
+	for top := sent[0]; !selfIssued(top); top = chain[len(chain)-1] {
+		i := slices.IndexFunc(sent, func(c *x509.Certificate) bool {
+			return bytes.Equal(c.RawSubject, top.RawIssuer) && top.CheckSignatureFrom(c) == nil && !slices.Contains(chain, c)
+		})
+		if i < 0 {
+			break
+		}
+		chain = append(chain, sent[i])
+	}
+	return chain
 }
 
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
