@@ -83,6 +83,7 @@ func TestChunkedBody(t *testing.T) {
 		{"white space before the colon of a trailer", "0|A : b||", "", "", "", ErrTrailer},
 		{"obs-fold in trailers", "0|A: b| c||", "", "", "", ErrTrailer},
 		{"trailers too large", "0|A: " + strings.Repeat("x", 100) + "||", "", "", "", ErrTooLarge},
+		{"trailers too large, without end", "0|A: " + strings.Repeat("x", 100), "", "", "", ErrTooLarge},
 		{"too many trailers", "0|A:|B:|C:|D:||", "", "", "", ErrTooLarge},
 	}
 	for _, tt := range tests {
@@ -136,7 +137,7 @@ func TestExtensionsOfLongBody(t *testing.T) {
 
 func TestPlainBodies(t *testing.T) {
 	t.Parallel()
-	const length, close = request.FramingLength, request.FramingUntilClose
+	const length, untilClose = request.FramingLength, request.FramingUntilClose
 	tests := []struct {
 		framing        request.Framing
 		length         int64
@@ -147,8 +148,8 @@ func TestPlainBodies(t *testing.T) {
 		{length, 0, "GET", "", "GET", nil},
 		{length, 3, "abcGET", "abc", "GET", nil},
 		{length, 3, "ab", "ab", "", io.ErrUnexpectedEOF},
-		{close, -1, "abc", "abc", "", nil},
-		{close, -1, "", "", "", nil},
+		{untilClose, -1, "abc", "abc", "", nil},
+		{untilClose, -1, "", "", "", nil},
 	}
 	for _, tt := range tests {
 		for _, size := range []int{1, 2, 100} {

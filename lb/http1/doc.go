@@ -13,6 +13,7 @@
 //   - the chunked coding and trailers: body_read.go, trailer.go (RFC 9112, 7)
 //   - what Connection asks for: connection.go (RFC 9110, 7.6.1)
 //   - host and path of a target: host.go, target.go (RFC 3986)
+//   - the way out: write_head.go, body_write.go
 //
 // Where a standard leaves a choice, the strict reading is taken; where it
 // leaves none, nginx's words and statuses are used.

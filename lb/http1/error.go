@@ -28,18 +28,12 @@ const excerptSize = 100
 // excerpt quotes the start of the line at the beginning of b. Bytes that could
 // confuse a reader of the log are escaped.
 func excerpt(b []byte) string {
-	cut := false
-	if len(b) > excerptSize {
-		b, cut = b[:excerptSize], true
+	n := lineLength(b[:min(len(b), excerptSize+1)])
+	if n <= excerptSize {
+		return strconv.QuoteToASCII(string(b[:n]))
 	}
-	if n := lineLength(b); n < len(b) {
-		b, cut = b[:n], false
-	}
-	q := strconv.QuoteToASCII(string(b))
-	if cut {
-		return q[:len(q)-1] + "...\""
-	}
-	return q
+	q := strconv.QuoteToASCII(string(b[:excerptSize]))
+	return q[:len(q)-1] + "...\""
 }
 
 // lineLength is the number of bytes before the first CR or LF.

@@ -119,7 +119,7 @@ func TestExpect(t *testing.T) {
 
 func TestReplyFraming(t *testing.T) {
 	t.Parallel()
-	const none, length, chunked, close = request.FramingNone, request.FramingLength, request.FramingChunked, request.FramingUntilClose
+	const none, length, chunked, untilClose = request.FramingNone, request.FramingLength, request.FramingChunked, request.FramingUntilClose
 	const get, head = request.VerbGet, request.VerbHead
 	tests := []struct {
 		verb    request.Verb
@@ -145,8 +145,8 @@ func TestReplyFraming(t *testing.T) {
 		{get, "1.1 200 OK|Transfer-Encoding: Chunked|", chunked, -1, true, ""},
 		{get, "1.1 200 OK|Content-Length: 5|", length, 5, true, ""},
 		{get, "1.1 200 OK|Content-Length: 0|", none, 0, true, ""},
-		{get, "1.1 200 OK|", close, -1, false, ""},
-		{get, "1.1 200 OK|Connection: keep-alive|", close, -1, false, ""},
+		{get, "1.1 200 OK|", untilClose, -1, false, ""},
+		{get, "1.1 200 OK|Connection: keep-alive|", untilClose, -1, false, ""},
 		// 9.3: how long the connection lasts.
 		{get, "1.1 200 OK|Content-Length: 5|Connection: close|", length, 5, false, ""},
 		{get, "1.1 200 OK|Content-Length: 5|Connection: x, Close|", length, 5, false, ""},

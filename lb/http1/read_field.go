@@ -46,7 +46,7 @@ func (f *fieldReader) read() fault {
 		end := upTo(f.at, f.lim.FieldSize, total)
 		next, flt := f.line(all[:end])
 		if flt == faultMore {
-			return f.lack(end, total, len(all))
+			return f.lack()
 		}
 		if flt != faultNone {
 			return flt
@@ -61,13 +61,11 @@ func (f *fieldReader) read() fault {
 	}
 }
 
-// lack tells why the bytes before end were not enough.
-func (f *fieldReader) lack(end, total, all int) fault {
+// lack tells why a line is not complete. A limit that is just reached counts:
+// there may be no room for the byte that would tell.
+func (f *fieldReader) lack() fault {
+	all := len(f.head.Buf)
 	switch {
-	case end < total:
-		return faultLong
-	case total < all:
-		return faultLarge
 	case f.lim.FieldSize > 0 && all-f.at >= f.lim.FieldSize:
 		return faultLong
 	case f.lim.TotalSize > 0 && all-f.start >= f.lim.TotalSize:

@@ -16,9 +16,8 @@ type ReplyLine struct {
 // The error's reason is in the words of the error log.
 func ParseReply(h *request.Head, line *ReplyLine, buf []byte, lim *Limits) (n int, err *request.Error) {
 	h.Reset(buf)
-	end := upTo(0, lim.LineSize, len(buf))
-	at, flt := line.parse(buf[:end])
-	if flt == faultMore && (end < len(buf) || lim.LineSize > 0 && len(buf) >= lim.LineSize) {
+	at, flt := line.parse(buf[:upTo(0, lim.LineSize, len(buf))])
+	if flt == faultMore && lim.LineSize > 0 && len(buf) >= lim.LineSize {
 		flt = faultLarge
 	}
 	fields := fieldReader{head: h, lim: lim, section: replyHead, at: at}

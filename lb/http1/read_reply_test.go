@@ -68,6 +68,7 @@ func TestParseReplyRefuses(t *testing.T) {
 		{"HTTP/1.1 200 OK|A b: c||", "invalid header"},
 		{"HTTP/1.1 200 OK|A(b): c||", "invalid header"},
 		{"HTTP/1.1 200 a very long reason it is||", "too big header"},
+		{"HTTP/1.1 200 a reason of 32 bytes", "too big header"},
 		{"HTTP/1.1 200 OK|A: b|C: ddddddddddddd||", "too big header"},
 		{"HTTP/1.1 200 OK|A:|B:|C:||", "too many header lines"},
 	}

@@ -18,7 +18,7 @@ func ParseRequest(r *request.Request, buf []byte, lim *Limits) (n int, err *requ
 	}
 	line := requestLine{buf: buf[:upTo(start, lim.LineSize, len(buf))], at: start}
 	flt = line.parse(r)
-	if flt == faultMore && (len(line.buf) < len(buf) || lim.LineSize > 0 && len(buf)-start >= lim.LineSize) {
+	if flt == faultMore && lim.LineSize > 0 && len(buf)-start >= lim.LineSize {
 		flt = faultLong
 	}
 	if flt != faultNone {
