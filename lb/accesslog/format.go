@@ -16,10 +16,10 @@ type Format struct {
 }
 
 // Compile resolves the variables of a log format.
-func Compile(t *variable.Table, f *config.LogFormat) (*Format, error) {
-	text, err := variable.Compile(t, f.Format.Value)
+func Compile(t variable.Names, f *config.LogFormat) (*Format, error) {
+	text, err := variable.CompileConfig(t, f.Format)
 	if err != nil {
-		return nil, at(f.Pos, err)
+		return nil, err
 	}
 	switch f.Escape {
 	case config.EscapeDefault:

@@ -65,7 +65,7 @@ func TestCombined(t *testing.T) {
 func TestUnknownVariable(t *testing.T) {
 	t.Parallel()
 	_, err := Compile(table(), &config.LogFormat{
-		Format: config.Text{Value: "$nothing"}, Pos: config.Pos{File: "weir.conf", Line: 3},
+		Format: config.Text{Value: "$nothing", Pos: config.Pos{File: "weir.conf", Line: 3}},
 	})
 	if err == nil || err.Error() != `unknown "nothing" variable in weir.conf:3` {
 		t.Errorf("got %v", err)

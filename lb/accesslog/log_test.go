@@ -207,7 +207,7 @@ func TestOpenErrors(t *testing.T) {
 	dir := t.TempDir()
 	pos := config.Pos{File: "c", Line: 1}
 	path := func(p string) config.AccessLog {
-		return config.AccessLog{Pos: pos, Path: config.Text{Value: p}, Format: "a"}
+		return config.AccessLog{Pos: pos, Path: config.Text{Value: p, Pos: pos}, Format: "a"}
 	}
 	change := func(a config.AccessLog, f func(*config.AccessLog)) config.AccessLog { f(&a); return a }
 	tests := []struct {
@@ -216,8 +216,8 @@ func TestOpenErrors(t *testing.T) {
 		want string
 	}{
 		{"format", change(path(dir+"/x"), func(a *config.AccessLog) { a.Format = "no" }), `unknown log format "no" in c:1`},
-		{"folder", path(dir + "/no/x"), `open() "` + dir + `/no/x" failed (no such file or directory) in c:1`},
-		{"condition", change(path(dir+"/x"), func(a *config.AccessLog) { a.If.Value = "$no" }), `unknown "no" variable in c:1`},
+		{"folder", path(dir + "/no/x"), `open() "` + dir + `/no/x" failed (2: No such file or directory) in c:1`},
+		{"condition", change(path(dir+"/x"), func(a *config.AccessLog) { a.If = config.Text{Value: "$no", Pos: pos} }), `unknown "no" variable in c:1`},
 		{"path", path(dir + "/$no"), `unknown "no" variable in c:1`},
 		{"buffered variable", change(path(dir+"/$host"), func(a *config.AccessLog) { a.Buffer = 1 }), `buffered logs cannot have variables in name in c:1`},
 		{"conflict", change(path(dir+"/taken"), func(a *config.AccessLog) { a.Buffer = 1 }), `access_log "` + dir + `/taken" already defined with conflicting parameters in c:1`},
@@ -326,7 +326,7 @@ func TestNamedFiles(t *testing.T) {
 			t.Errorf("unexpected reports: %v", *errs)
 		}
 		write("no/folder", "x", "")
-		if len(*errs) != 1 || !strings.HasPrefix((*errs)[0], `alert open() "`+dir+`/no/folder.log" failed (no such file`) {
+		if len(*errs) != 1 || !strings.HasPrefix((*errs)[0], `alert open() "`+dir+`/no/folder.log" failed (2: No such file`) {
 			t.Errorf("reports: %v", *errs)
 		}
 		if err := s.Close(); err != nil || len(s.opts.Outputs.Paths()) != 0 {
@@ -400,7 +400,7 @@ func TestWriteAllocatesNothing(t *testing.T) {
 	buffer := to(dir+"/buffered", "plain")
 	buffer.Buffer = 1 << 10
 	s.opts.Formats = append(s.opts.Formats, &config.LogFormat{Name: "plain", Format: config.Text{Value: `a plain line "$missing"`}})
-	s.opts.Variables.Add(variable.Variable{Name: "missing", Get: func(variable.Source) ([]byte, bool) { return nil, false }})
+	s.opts.Variables.(*variable.Table).Add(variable.Variable{Name: "missing", Get: func(variable.Source) ([]byte, bool) { return nil, false }})
 	l := mustOpen(t, s, to(dir+"/direct", "plain"), buffer)
 	src := line("x")
 	if n := testing.AllocsPerRun(200, func() { l.Write(src) }); n != 0 {

@@ -12,8 +12,8 @@ import (
 
 // Options is what a Set needs of its surroundings.
 type Options struct {
-	Outputs   *errorlog.Set   // where files and syslog senders are opened
-	Variables *variable.Table // what formats may name
+	Outputs   *errorlog.Set  // where files and syslog senders are opened
+	Variables variable.Names // what formats may name
 	Formats   []*config.LogFormat
 	Errors    *errorlog.Logger // told of logs that cannot be written; nil: nobody
 	Prefix    string           // directory for names that variables leave relative
@@ -71,16 +71,16 @@ func (s *Set) entry(a *config.AccessLog) (e entry, err error) {
 		return e, err
 	}
 	if !a.If.IsZero() {
-		if e.condition, err = variable.Compile(s.opts.Variables, a.If.Value); err != nil {
-			return e, at(a.Pos, err)
+		if e.condition, err = variable.CompileConfig(s.opts.Variables, a.If); err != nil {
+			return e, err
 		}
 	}
 	if a.Syslog != nil {
 		e.sink, err = s.syslog(a)
 		return e, err
 	}
-	if e.path, err = variable.Compile(s.opts.Variables, a.Path.Value); err != nil {
-		return e, at(a.Pos, err)
+	if e.path, err = variable.CompileConfig(s.opts.Variables, a.Path); err != nil {
+		return e, err
 	}
 	if path, static := e.path.Static(); static {
 		e.sink, err = s.file(a, string(path))

@@ -161,8 +161,8 @@ func TestOpenFails(t *testing.T) {
 		target Target
 		want   string
 	}{
-		{"directory", Target{Path: dir}, `open() "` + dir + `" failed (is a directory)`},
-		{"missing folder", Target{Path: dir + "/no/log"}, `open() "` + dir + `/no/log" failed (no such file or directory)`},
+		{"directory", Target{Path: dir}, `open() "` + dir + `" failed (21: Is a directory)`},
+		{"missing folder", Target{Path: dir + "/no/log"}, `open() "` + dir + `/no/log" failed (2: No such file or directory)`},
 		{"facility", Target{Syslog: &SyslogOptions{Server: "127.0.0.1:514", Facility: "local9"}}, `unknown syslog facility "local9"`},
 		{"server", Target{Syslog: &SyslogOptions{Server: "127.0.0.1"}}, `host not found in syslog server "127.0.0.1"`},
 	}

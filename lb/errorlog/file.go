@@ -1,9 +1,7 @@
 package errorlog
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -33,18 +31,9 @@ type Flusher interface {
 func openAppend(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, filePerm)
 	if err != nil {
-		return nil, fmt.Errorf("open() %q failed (%w)", path, cause(err))
+		return nil, fmt.Errorf("open() %q failed (%w)", path, System(err))
 	}
 	return f, nil
-}
-
-// cause strips what os says of an operation, which the message has already.
-func cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // Path returns the name under which the file was opened.
@@ -56,7 +45,7 @@ func (f *File) Write(p []byte) (int, error) {
 	defer f.mu.RUnlock()
 	n, err := f.file.Write(p)
 	if err != nil {
-		return n, fmt.Errorf("write() to %q failed (%w)", f.path, cause(err))
+		return n, fmt.Errorf("write() to %q failed (%w)", f.path, System(err))
 	}
 	return n, nil
 }

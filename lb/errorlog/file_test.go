@@ -91,7 +91,7 @@ func TestReopenFailureKeepsTheFile(t *testing.T) {
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if err := s.Reopen(); err == nil || !strings.Contains(err.Error(), "No such file") {
 		t.Errorf("Reopen: %v", err)
 	}
 	write(t, f, "not lost\n")
