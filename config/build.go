@@ -103,18 +103,26 @@ func (s *scope) checkRow(r *row, d *Directive) error {
 		s.note(d, d.Name, Coming, "")
 	case r.state == Meaningless:
 		s.note(d, d.Name, Meaningless, r.why)
+	case r.differs != "":
+		s.note(d, d.Name, Supported, r.differs)
 	}
 	return nil
 }
 
-// note records that what, a directive or a parameter of one, has no effect.
+// note records that what, a directive or a parameter of one, has no effect, or
+// another one than in nginx.
 func (s *scope) note(d *Directive, what string, state State, why string) {
 	if s.quiet {
 		return
 	}
-	msg := "\"" + what + "\" is not in force yet in this version of weir"
-	if state == Meaningless {
-		msg = "\"" + what + "\" has no effect: " + why
+	msg := "\"" + what + "\" "
+	switch state {
+	case Supported:
+		msg += "differs from nginx: " + why
+	case Meaningless:
+		msg += "has no effect: " + why
+	default:
+		msg += "is not in force yet in this version of weir"
 	}
 	s.cfg.Notes = append(s.cfg.Notes, Note{Pos: d.Pos, Directive: what, State: state, Msg: msg})
 }

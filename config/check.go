@@ -46,7 +46,7 @@ func (b *builder) check() error {
 	if err := b.checkResolve(); err != nil {
 		return err
 	}
-	return b.checkUpstreamPorts()
+	return b.checkProxies()
 }
 
 // addresses collects the listen directives of all servers by address.
@@ -188,31 +188,56 @@ func (l *Location) bodies() []*Location {
 	return list
 }
 
-// proxies gives every proxy_pass of the configuration, once each.
-func (b *builder) proxies() []*ProxyPass {
-	var list []*ProxyPass
-	var walk func(l *Location, outer *ProxyPass)
-	walk = func(l *Location, outer *ProxyPass) {
-		if l.Proxy != nil && l.Proxy != outer {
-			list = append(list, l.Proxy)
-		}
-		for _, inner := range l.bodies() {
-			walk(inner, l.Proxy)
+// locations gives every location of the configuration, with the bodies of if
+// and limit_except, outer ones first.
+func (b *builder) locations() []*Location {
+	var list []*Location
+	var walk func([]*Location)
+	walk = func(inner []*Location) {
+		for _, l := range inner {
+			list = append(list, l)
+			walk(l.bodies())
 		}
 	}
 	for _, srv := range b.cfg.HTTP.Servers {
-		for _, l := range srv.Locations {
-			walk(l, nil)
+		walk(srv.Locations)
+	}
+	return list
+}
+
+// proxies gives every proxy_pass of the configuration, once each.
+func (b *builder) proxies() []*ProxyPass {
+	var list []*ProxyPass
+	seen := map[*ProxyPass]bool{nil: true}
+	for _, l := range b.locations() {
+		if !seen[l.Proxy] {
+			seen[l.Proxy] = true
+			list = append(list, l.Proxy)
 		}
 	}
 	return list
 }
 
-// checkUpstreamPorts refuses a port after the name of an upstream block.
-func (b *builder) checkUpstreamPorts() error {
-	for _, p := range b.proxies() {
+// checkProxies refuses a port after the name of an upstream block, and TLS
+// settings that are not complete.
+func (b *builder) checkProxies() error {
+	for _, l := range b.locations() {
+		p := l.Proxy
+		if p == nil {
+			continue
+		}
 		if p.PortSet && b.findUpstream(p.Host) != nil {
 			return p.Pos.Errorf(`upstream "%s" may not have port %d`, p.Host, p.Port)
+		}
+		if !p.TLS && !p.Vars {
+			continue
+		}
+		t := &l.ProxySettings.TLS
+		if c := t.Certificate; c.Value != "" && t.CertificateKey.Value == "" {
+			return c.Pos.Errorf(`no "proxy_ssl_certificate_key" is defined for certificate "%s"`, c.Value)
+		}
+		if t.Verify && t.TrustedCertificate == "" {
+			return t.Pos.Verify.Errorf("no proxy_ssl_trusted_certificate for proxy_ssl_verify")
 		}
 	}
 	return nil

@@ -74,16 +74,15 @@ type setter func(s *scope, d *Directive) error
 // row describes a directive in one or more contexts. A name may have several
 // rows with different contexts.
 type row struct {
-	name  string
-	in    Context
-	args  args
-	state State
-	why   string // the reason of a meaningless or refused directive; what differs in a supported one
-	many  bool   // may appear more than once in a block
-	late  bool   // its block inherits: it is applied after all others
-	offOK bool   // refused, but "off" says what is so anyway
-	free  bool   // coming, with a block whose lines are no directives
-	set   setter
+	name    string
+	in      Context
+	args    args
+	state   State
+	why     string // the reason of a meaningless or refused directive; a remark on a supported one
+	differs string // what a supported directive does otherwise than in nginx, worth a note
+	many    bool   // may appear more than once in a block
+	offOK   bool   // refused, but "off" says what is so anyway
+	set     setter
 }
 
 // findRow gives the row of d in the context ctx, or the error nginx has for it.

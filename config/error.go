@@ -67,11 +67,12 @@ func (w Warning) String() string {
 	return s
 }
 
-// Note tells of a directive that was read and has no effect.
+// Note tells of a directive that was read and has no effect, or another one
+// than in nginx.
 type Note struct {
 	Pos       Pos
 	Directive string // name, with the parameter if only that is meant: "listen ... http2"
-	State     State  // Coming or Meaningless
+	State     State  // Coming or Meaningless; Supported if it only differs; Supported if it only differs
 	Msg       string // why, in one sentence without place
 }
 

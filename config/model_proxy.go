@@ -85,7 +85,6 @@ type HTTPVersion uint8
 const (
 	HTTP10 HTTPVersion = iota
 	HTTP11
-	HTTP2
 )
 
 // SetHeader is one proxy_set_header. An empty value removes the field.
@@ -169,7 +168,7 @@ type ProxyTLSPos struct {
 
 // TLS are the ssl_* settings of a server.
 type TLS struct {
-	Certificates        []Text // files, "data:" or text with variables
+	Certificates        []Text // files, "data:", or names with variables, relative to Config.ConfPrefix
 	CertificateKeys     []Text // one for each certificate
 	PasswordFile        string
 	Protocols           []string // SSLv2 SSLv3 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3

@@ -54,6 +54,17 @@ func cutScheme(url string) (rest string, port uint16, ok bool) {
 	return "", 0, false
 }
 
+// setHTTPVersion reads the version spoken to upstreams.
+func setHTTPVersion(s *scope, d *Directive) error {
+	if d.Args[0] == "2" {
+		s.note(d, "proxy_http_version 2", Coming, "")
+		s.settings.ProxySettings.HTTPVersion = HTTP11
+		return nil
+	}
+	return enum(func(s *scope) *HTTPVersion { return &s.settings.ProxySettings.HTTPVersion },
+		word[HTTPVersion]{"1.0", HTTP10}, word[HTTPVersion]{"1.1", HTTP11})(s, d)
+}
+
 // setProxyRedirect reads "off", "default", or what to replace and by what.
 func setProxyRedirect(s *scope, d *Directive) error {
 	p := &s.settings.ProxySettings

@@ -116,7 +116,7 @@ func comingRows() []row {
 
 		many(InHTTP, argsMore2, "proxy_cache_path"),
 		many(inHTTPAll, argsMore1, "proxy_cache_bypass proxy_no_cache proxy_cache_purge proxy_cache_valid"),
-		soon(inHTTPAll, argsMore1, "proxy_cache_methods proxy_cache_use_stale"),
+		many(inHTTPAll, argsMore1, "proxy_cache_methods proxy_cache_use_stale"),
 		soon(inHTTPAll, args1, "proxy_cache proxy_cache_key proxy_cache_lock_age proxy_cache_lock_timeout "+
 			"proxy_cache_max_range_offset proxy_cache_min_uses slice proxy_store"),
 		soon(inHTTPAll, args1|args2|args3, "proxy_store_access"),
@@ -142,7 +142,7 @@ func comingRows() []row {
 		soon(inHTTPAll, argsFlag, "gzip_vary gunzip"),
 		soon(inHTTPAll, args1, "gzip_static gzip_comp_level gzip_http_version gzip_min_length"),
 		soon(inHTTPAll, args2, "gzip_buffers gunzip_buffers"),
-		soon(inHTTPAll, argsMore1, "gzip_disable gzip_proxied gzip_types"),
+		many(inHTTPAll, argsMore1, "gzip_disable gzip_proxied gzip_types"),
 		grpcRows(),
 	)
 }
@@ -156,7 +156,7 @@ func grpcRows() []row {
 		rowsOf(row{in: InLocation | InLocationIf, args: args1, state: Coming}, "grpc_pass"),
 		many(args2, "grpc_set_header"),
 		many(args1, "grpc_hide_header grpc_pass_header"),
-		soon(argsMore1, "grpc_ignore_headers grpc_next_upstream grpc_ssl_protocols"),
+		many(argsMore1, "grpc_ignore_headers grpc_next_upstream grpc_ssl_protocols"),
 		soon(args1|args2, "grpc_bind"),
 		soon(args1|args2|args3, "grpc_ssl_certificate_cache"),
 		soon(args1, "grpc_buffer_size grpc_connect_timeout grpc_read_timeout grpc_send_timeout "+

@@ -11,8 +11,7 @@ func proxyRows() []row {
 	}
 	rows := []row{
 		{name: "proxy_pass", in: InLocation | InLocationIf | InLimitExcept, args: args1, set: setProxyPass},
-		all("proxy_http_version", args1, enum(func(s *scope) *HTTPVersion { return &p(s).HTTPVersion },
-			word[HTTPVersion]{"1.0", HTTP10}, word[HTTPVersion]{"1.1", HTTP11})),
+		all("proxy_http_version", args1, setHTTPVersion),
 		all("proxy_method", args1, text(func(s *scope) *Text { return &p(s).Method })),
 		list("proxy_set_header", args2, func(s *scope, d *Directive) error {
 			add(s, d.Name, &p(s).SetHeaders, SetHeader{Pos: d.Pos, Name: d.Args[0], Value: d.text(1)})
@@ -28,7 +27,7 @@ func proxyRows() []row {
 		list("proxy_cookie_flags", argsMore1, setCookieFlags),
 		list("proxy_hide_header", args1, words(func(s *scope) *[]string { return &p(s).HideHeaders })),
 		list("proxy_pass_header", args1, words(func(s *scope) *[]string { return &p(s).PassFields })),
-		all("proxy_ignore_headers", argsMore1, oneOf(func(s *scope) *[]string { return &p(s).IgnoreHeaders },
+		list("proxy_ignore_headers", argsMore1, oneOf(func(s *scope) *[]string { return &p(s).IgnoreHeaders },
 			"X-Accel-Redirect", "X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset",
 			"Expires", "Cache-Control", "Set-Cookie", "Vary")),
 		all("proxy_intercept_errors", argsFlag, flag(func(s *scope) *bool { return &p(s).InterceptErrors })),
@@ -44,7 +43,7 @@ func proxyRows() []row {
 		all("proxy_temp_file_write_size", args1, size(func(s *scope) *int64 { return &p(s).TempFileWriteSize })),
 		all("proxy_temp_path", args1|args2|args3|args4, tempPath(func(s *scope) *TempPath { return &p(s).TempPath })),
 		all("proxy_limit_rate", args1, sizeText(func(s *scope) *Text { return &p(s).LimitRate })),
-		all("proxy_next_upstream", argsMore1, set(func(s *scope) *NextUpstream { return &p(s).NextUpstream }, nextUpstreamWords()...)),
+		list("proxy_next_upstream", argsMore1, set(func(s *scope) *NextUpstream { return &p(s).NextUpstream }, nextUpstreamWords()...)),
 		all("proxy_next_upstream_tries", args1, number(func(s *scope) *int { return &p(s).NextUpstreamTries })),
 		all("proxy_next_upstream_timeout", args1, msec(func(s *scope) *time.Duration { return &p(s).NextUpstreamTimeout })),
 		all("proxy_ignore_client_abort", argsFlag, flag(func(s *scope) *bool { return &p(s).IgnoreClientAbort })),
@@ -72,7 +71,8 @@ func proxyTLSRows() []row {
 			t(s).Ciphers, t(s).Pos.Ciphers = d.Args[0], d.Pos
 			return nil
 		}),
-		all("proxy_ssl_protocols", argsMore1, setProtocols(func(s *scope) (*[]string, *Pos) { return &t(s).Protocols, &t(s).Pos.Protocols })),
+		{name: "proxy_ssl_protocols", in: inHTTPAll, args: argsMore1, many: true,
+			set: setProtocols(func(s *scope) (*[]string, *Pos) { return &t(s).Protocols, &t(s).Pos.Protocols })},
 		all("proxy_ssl_name", args1, text(func(s *scope) *Text { return &t(s).Name })),
 		all("proxy_ssl_server_name", argsFlag, flag(func(s *scope) *bool { return &t(s).ServerName })),
 		all("proxy_ssl_session_reuse", argsFlag, flag(func(s *scope) *bool { return &t(s).SessionReuse })),

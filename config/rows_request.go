@@ -11,6 +11,9 @@ func requestRows() []row {
 	set := func(name string, in Context, a args, set setter) row {
 		return row{name: name, in: in, args: a, set: set}
 	}
+	list := func(name string, set setter) row {
+		return row{name: name, in: inHTTPAll, args: argsMore1, many: true, set: set}
+	}
 	return []row{
 		set("client_max_body_size", inHTTPAll, args1, offset(func(s *scope) *int64 { return &s.settings.ClientMaxBodySize })),
 		set("client_body_buffer_size", inHTTPAll, args1, size(func(s *scope) *int64 { return &s.settings.ClientBodyBufferSize })),
@@ -25,7 +28,7 @@ func requestRows() []row {
 		set("keepalive_min_timeout", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.KeepaliveMinTimeout })),
 		set("keepalive_time", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.KeepaliveTime })),
 		set("keepalive_requests", inHTTPAll, args1, number(func(s *scope) *int { return &s.settings.KeepaliveRequests })),
-		set("keepalive_disable", inHTTPAll, argsMore1, oneOf(func(s *scope) *[]string { return &s.settings.KeepaliveDisable }, "none", "msie6", "safari")),
+		list("keepalive_disable", oneOf(func(s *scope) *[]string { return &s.settings.KeepaliveDisable }, "none", "msie6", "safari")),
 		set("lingering_close", inHTTPAll, args1, enum(func(s *scope) *Lingering { return &s.settings.LingeringClose },
 			word[Lingering]{"off", LingeringOff}, word[Lingering]{"on", LingeringOn}, word[Lingering]{"always", LingeringAlways})),
 		set("lingering_time", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.LingeringTime })),
@@ -43,7 +46,7 @@ func requestRows() []row {
 		set("chunked_transfer_encoding", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.ChunkedTransferEncoding })),
 		set("limit_rate", inHTTPAllIf, args1, sizeText(func(s *scope) *Text { return &s.settings.LimitRate })),
 		set("limit_rate_after", inHTTPAllIf, args1, sizeText(func(s *scope) *Text { return &s.settings.LimitRateAfter })),
-		set("early_hints", inHTTPAll, argsMore1, texts(func(s *scope) *[]Text { return &s.settings.EarlyHints })),
+		list("early_hints", texts(func(s *scope) *[]Text { return &s.settings.EarlyHints })),
 
 		set("log_not_found", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.LogNotFound })),
 		set("log_subrequest", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.LogSubrequest })),

@@ -58,7 +58,7 @@ func streamTLSRows() []row {
 	}
 	return join(
 		many(args1, "ssl_certificate ssl_certificate_key ssl_session_ticket_key"),
-		soon(argsMore1, "ssl_alpn ssl_protocols proxy_ssl_alpn proxy_ssl_protocols"),
+		many(argsMore1, "ssl_alpn ssl_protocols proxy_ssl_alpn proxy_ssl_protocols"),
 		soon(args1|args2|args3, "ssl_certificate_cache proxy_ssl_certificate_cache"),
 		soon(args1|args2, "ssl_session_cache"),
 		soon(args1, "ssl_ciphers ssl_client_certificate ssl_crl ssl_dhparam ssl_ecdh_curve ssl_handshake_timeout "+

@@ -13,25 +13,25 @@ func tlsRows() []row {
 		{name: "ssl_password_file", in: inHTTPServer, args: args1, set: confFile(func(s *scope) (*string, *Pos) {
 			return &s.shared.TLS.PasswordFile, &s.shared.TLS.Pos.PasswordFile
 		})},
-		{name: "ssl_protocols", in: inHTTPServer, args: argsMore1, set: setProtocols(func(s *scope) (*[]string, *Pos) {
+		{name: "ssl_protocols", in: inHTTPServer, args: argsMore1, many: true, set: setProtocols(func(s *scope) (*[]string, *Pos) {
 			return &s.shared.TLS.Protocols, &s.shared.TLS.Pos.Protocols
 		}), why: "SSLv2 and SSLv3 do not exist in Go's TLS; TLSv1 and TLSv1.1 work if written"},
 		{name: "ssl_ciphers", in: inHTTPServer, args: args1, set: func(s *scope, d *Directive) error {
 			s.shared.TLS.Ciphers, s.shared.TLS.Pos.Ciphers = d.Args[0], d.Pos
 			return nil
-		}, why: "the list says which ciphers are allowed; Go's TLS decides their order, and those of TLS 1.3"},
+		}, differs: "the list says which ciphers are allowed; Go's TLS decides their order, and those of TLS 1.3"},
 		{name: "ssl_prefer_server_ciphers", in: inHTTPServer, args: argsFlag, set: flag(func(s *scope) *bool { return &s.shared.TLS.PreferServerCiphers }),
-			why: "accepted; Go's TLS orders ciphers by what both sides' hardware does best"},
+			state: Meaningless, why: "Go's TLS orders ciphers by what both sides' hardware does best"},
 		{name: "ssl_ecdh_curve", in: inHTTPServer, args: args1, set: func(s *scope, d *Directive) error {
 			s.shared.TLS.ECDHCurve, s.shared.TLS.Pos.ECDHCurve = d.Args[0], d.Pos
 			return nil
-		}, why: "says which curves are allowed; Go's TLS decides their order"},
+		}, differs: "says which curves are allowed; Go's TLS decides their order"},
 		{name: "ssl_session_cache", in: inHTTPServer, args: args1 | args2, set: setSessionCache,
-			why: "accepted; sessions are resumed by tickets only, which need no cache"},
+			state: Meaningless, why: "sessions are resumed by tickets only, which need no cache"},
 		{name: "ssl_session_timeout", in: inHTTPServer, args: args1, set: sec(func(s *scope) *time.Duration { return &s.shared.TLS.SessionTimeout }),
-			why: "tickets are honoured for at most seven days, whatever is written"},
+			differs: "tickets are honoured for at most seven days, whatever is written"},
 		{name: "ssl_session_tickets", in: inHTTPServer, args: argsFlag, set: flag(func(s *scope) *bool { return &s.shared.TLS.SessionTickets }),
-			why: "off also turns resumption off, because weir resumes by tickets only"},
+			differs: "off also turns resumption off, because sessions are resumed by tickets only"},
 		{name: "ssl_session_ticket_key", in: inHTTPServer, args: args1, many: true, set: func(s *scope, d *Directive) error {
 			s.shared.TLS.Pos.SessionTicketKeys = d.Pos
 			add(s, d.Name, &s.shared.TLS.SessionTicketKeys, s.confPath(d.Args[0]))
@@ -55,6 +55,10 @@ func tlsRows() []row {
 	}
 }
 
+func tlsVersions() []string {
+	return []string{"SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}
+}
+
 func setCertificate(at func(*scope) *[]Text) setter {
 	return func(s *scope, d *Directive) error {
 		add(s, d.Name, at(s), s.confText(d))
@@ -67,7 +71,7 @@ func setProtocols(at func(*scope) (*[]string, *Pos)) setter {
 	return func(s *scope, d *Directive) error {
 		list, pos := at(s)
 		*pos = d.Pos
-		err := oneOf(func(*scope) *[]string { return list }, "SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")(s, d)
+		err := oneOf(func(*scope) *[]string { return list }, tlsVersions()...)(s, d)
 		if err != nil {
 			return err
 		}

@@ -99,14 +99,14 @@ func sizeText(at func(*scope) *Text) setter {
 	}
 }
 
-// texts takes all arguments.
+// texts is a list directive whose arguments may hold variables.
 func texts(at func(*scope) *[]Text) setter {
 	return func(s *scope, d *Directive) error {
 		list := make([]Text, len(d.Args))
 		for i := range d.Args {
 			list[i] = d.text(i)
 		}
-		*at(s) = list
+		add(s, d.Name, at(s), list...)
 		return nil
 	}
 }
@@ -209,10 +209,14 @@ func enum[T any](at func(*scope) *T, list ...word[T]) setter {
 	}
 }
 
-// set reads a set of words; a word given twice is a warning.
+// set reads a set of words, which may be spread over several directives; a word
+// given twice is a warning.
 func set[T ~uint16](at func(*scope) *T, list ...word[T]) setter {
 	return func(s *scope, d *Directive) error {
 		var got T
+		if !s.first("list " + d.Name) {
+			got = *at(s)
+		}
 		for _, a := range d.Args {
 			v, ok := lookup(list, a)
 			if !ok {
@@ -228,7 +232,7 @@ func set[T ~uint16](at func(*scope) *T, list ...word[T]) setter {
 	}
 }
 
-// oneOf allows only the given words, in any number.
+// oneOf is a list directive that allows only the given words.
 func oneOf(at func(*scope) *[]string, list ...string) setter {
 	return func(s *scope, d *Directive) error {
 		got := make([]string, 0, len(d.Args))
@@ -239,7 +243,7 @@ func oneOf(at func(*scope) *[]string, list ...string) setter {
 			}
 			got = append(got, list[i])
 		}
-		*at(s) = got
+		add(s, d.Name, at(s), got...)
 		return nil
 	}
 }
