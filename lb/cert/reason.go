@@ -15,7 +15,6 @@ const (
 	codeSelfSignedInChain  = 19
 	codeNoLocalIssuer      = 20
 	codeLeafNotVerified    = 21
-	codeChainTooLong       = 22
 	codeRevoked            = 23
 	codePathLength         = 25
 	codeBadPurpose         = 26
@@ -50,8 +49,6 @@ func reasonText(code int) string {
 		return "unable to get local issuer certificate"
 	case codeLeafNotVerified:
 		return "unable to verify the first certificate"
-	case codeChainTooLong:
-		return "certificate chain too long"
 	case codeRevoked:
 		return "certificate revoked"
 	case codePathLength:
