@@ -19,6 +19,7 @@ const clientSessions = 256
 type ClientOptions struct {
 	Pair         Pair     // proxy_ssl_certificate and proxy_ssl_certificate_key; no certificate is sent if empty
 	PasswordFile string   // proxy_ssl_password_file
+	Files        *Files   // shared while a generation is built; nil reads everything anew
 	Protocols    []string // proxy_ssl_protocols
 	Ciphers      string   // proxy_ssl_ciphers; empty is DEFAULT
 	ALPN         []string // protocols offered; none disables ALPN
@@ -95,14 +96,11 @@ func (c *Client) setName(config *tls.Config, name string) {
 }
 
 func (c *Client) setCertificate(o *ClientOptions) error {
-	var passwords [][]byte
-	var err error
-	if o.PasswordFile != "" {
-		if passwords, err = ReadPasswords(o.PasswordFile); err != nil {
-			return err
-		}
+	files := o.Files
+	if files == nil {
+		files = &Files{}
 	}
-	certificate, err := Load(o.Pair, passwords)
+	certificate, err := files.Load(o.Pair, o.PasswordFile)
 	if err != nil {
 		return err
 	}

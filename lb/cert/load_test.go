@@ -101,6 +101,30 @@ func TestReadPasswords(t *testing.T) {
 	}
 }
 
+func TestFilesReadOnce(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go os.WriteFile(fifo, []byte("secret\n"), 0)
+	var files Files
+	first, err := files.Load(testPair("rsa.crt", "rsa-pbes2-aes128.key"), fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files.Load(testPair("ec.crt", "ec-traditional-aes128.key"), fifo); err != nil { // nobody writes again
+		t.Error(err)
+	}
+	again, err := files.Load(testPair("rsa.crt", "rsa-pbes2-aes128.key"), fifo)
+	if err != nil || again != first {
+		t.Errorf("a second copy of the certificate, %v", err)
+	}
+	if _, err := files.Load(testPair("rsa.crt", "rsa-pbes2-aes128.key"), ""); err == nil {
+		t.Error("an encrypted key was given without its password file")
+	}
+}
+
 // FuzzKey checks that no key file, however broken, does worse than an error.
 func FuzzKey(f *testing.F) {
 	names, err := filepath.Glob("testdata/*.key")

@@ -16,6 +16,7 @@ const defaultSessionTimeout = 5 * time.Minute
 type ServerOptions struct {
 	Pairs        []Pair // ssl_certificate with ssl_certificate_key, in order
 	PasswordFile string // ssl_password_file
+	Files        *Files // shared while a generation is built; nil reads everything anew
 
 	// Certificate, if set, gives the certificate anew at each handshake, for names with variables. It takes precedence over Pairs.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
@@ -107,15 +108,12 @@ func (s *Server) setCertificates(o *ServerOptions) error {
 	if len(o.Pairs) == 0 {
 		return errors.New(`no "ssl_certificate" is defined`)
 	}
-	var passwords [][]byte
-	if o.PasswordFile != "" {
-		var err error
-		if passwords, err = ReadPasswords(o.PasswordFile); err != nil {
-			return err
-		}
+	files := o.Files
+	if files == nil {
+		files = &Files{}
 	}
 	for _, pair := range o.Pairs {
-		c, err := Load(pair, passwords)
+		c, err := files.Load(pair, o.PasswordFile)
 		if err != nil {
 			return err
 		}
