@@ -70,8 +70,10 @@ type Request struct {
 	HasArgs    bool   // there was a "?"
 	Plain      bool   // Path is the target's path byte for byte, and no rewrite changed it
 	Changed    bool   // a rewrite or an internal redirect set Path, so that Target no longer tells it
+	Pipelined  bool   // it came together with the request before it ($pipe)
 	Internal   bool   // after an internal redirect
 	Named      []byte // the named location an internal redirect leads to
+	ErrStatus  int    // what an error page answers with instead of its own status; 0: nothing
 	Redirects  int    // internal redirects and rewrites so far
 	ServerName []byte // the virtual server's first name ($server_name)
 	User       []byte // of basic authentication ($remote_user)

@@ -34,9 +34,6 @@ var textOK = []byte("OK")
 // status is always three digits.
 func status(r *Request) ([]byte, bool) {
 	n := r.Reply.Status
-	if r.Version == HTTP09 && n == 0 {
-		n = 9
-	}
 	return r.arena.Keep(append(r.arena.Take(), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))), true
 }
 

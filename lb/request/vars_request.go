@@ -14,14 +14,19 @@ import (
 
 // addLine adds the request line and what was measured of the request.
 func addLine(t *variable.Table) {
-	add(t, "request", func(r *Request) ([]byte, bool) { return r.Head.Bytes(r.Line), true })
-	add(t, "request_method", func(r *Request) ([]byte, bool) { return r.MethodName(), true })
-	add(t, "request_uri", func(r *Request) ([]byte, bool) { return r.URI(), true })
+	add(t, "request", func(r *Request) ([]byte, bool) { return known(r.Head.Bytes(r.Line)) })
+	add(t, "request_method", func(r *Request) ([]byte, bool) { return known(r.MethodName()) })
+	add(t, "request_uri", func(r *Request) ([]byte, bool) { return known(r.URI()) })
 	add(t, "server_protocol", serverProtocol)
 	add(t, "request_time", func(r *Request) ([]byte, bool) { return r.since(r.Start), true })
 	add(t, "request_length", func(r *Request) ([]byte, bool) { return r.number(r.Length + r.Body.Received) })
 	addCached(t, "request_id", requestID)
-	add(t, "pipe", func(*Request) ([]byte, bool) { return textDot, true })
+	add(t, "pipe", func(r *Request) ([]byte, bool) {
+		if r.Pipelined {
+			return textP, true
+		}
+		return textDot, true
+	})
 	addCached(t, "remote_user", remoteUser)
 	add(t, "server_name", func(r *Request) ([]byte, bool) { return r.ServerName, true })
 	add(t, "host", host)
@@ -35,22 +40,26 @@ func addLine(t *variable.Table) {
 }
 
 var (
-	textDot, textColon, textQuestion = []byte("."), []byte(":"), []byte("?")
+	textDot, textP, textColon, textQuestion = []byte("."), []byte("p"), []byte(":"), []byte("?")
 
-	textHTTP09, textHTTP10 = []byte("HTTP/0.9"), []byte("HTTP/1.0")
-	textHTTP11, textHTTP20 = []byte("HTTP/1.1"), []byte("HTTP/2.0")
+	textHTTP10, textHTTP11, textHTTP20 = []byte("HTTP/1.0"), []byte("HTTP/1.1"), []byte("HTTP/2.0")
 )
 
+// known is a value that nothing has given yet as long as it is empty, as after
+// a request line that was not understood.
+func known(b []byte) ([]byte, bool) { return b, len(b) > 0 }
+
+// serverProtocol is not known of a request without a version.
 func serverProtocol(r *Request) ([]byte, bool) {
 	switch r.Version {
-	case HTTP09:
-		return textHTTP09, true
 	case HTTP10:
 		return textHTTP10, true
+	case HTTP11:
+		return textHTTP11, true
 	case HTTP20:
 		return textHTTP20, true
 	}
-	return textHTTP11, true
+	return nil, false
 }
 
 // requestID is 16 random bytes in hexadecimal.
@@ -104,8 +113,8 @@ func requestPort(r *Request) []byte {
 
 // addTarget adds path and query as they are after rewriting.
 func addTarget(t *variable.Table) {
-	path := func(r *Request) ([]byte, bool) { return r.Path, true }
-	args := func(r *Request) ([]byte, bool) { return r.Args, true }
+	path := func(r *Request) ([]byte, bool) { return known(r.Path) }
+	args := func(r *Request) ([]byte, bool) { return known(r.Args) }
 	add(t, "uri", path)
 	add(t, "document_uri", path)
 	add(t, "query_string", args)
@@ -196,14 +205,34 @@ func addFile(t *variable.Table) {
 	})
 }
 
-// addBody adds the request's body, where all of it is in memory.
+// addBody adds what is known of the request's body.
 func addBody(t *variable.Table) {
-	add(t, "request_body", func(r *Request) ([]byte, bool) {
-		if r.Body.Source == nil || r.Body.Framing == FramingNone {
+	add(t, "request_body", requestBody)
+	add(t, "request_body_file", func(r *Request) ([]byte, bool) {
+		if r.Body.File == nil {
 			return nil, false
 		}
-		return r.Body.Source.Whole()
+		return r.arena.Keep(append(r.arena.Take(), r.Body.File.Name()...)), true
 	})
 	add(t, "content_type", func(r *Request) ([]byte, bool) { return r.Head.Get(FieldContentType) })
-	add(t, "content_length", func(r *Request) ([]byte, bool) { return r.Head.Get(FieldContentLength) })
+	add(t, "content_length", func(r *Request) ([]byte, bool) {
+		if v, ok := r.Head.Get(FieldContentLength); ok {
+			return v, true
+		}
+		if r.Body.Kept && r.Body.Framing == FramingChunked {
+			return r.number(r.Body.Size)
+		}
+		return nil, false
+	})
+}
+
+// requestBody is the body where all of it is in memory.
+func requestBody(r *Request) ([]byte, bool) {
+	switch {
+	case r.Body.Kept:
+		return r.Body.Memory, r.Body.File == nil && len(r.Body.Memory) > 0
+	case r.Body.Source == nil || r.Body.Framing == FramingNone:
+		return nil, false
+	}
+	return r.Body.Source.Whole()
 }
