@@ -93,7 +93,13 @@ func combinedFormat() *LogFormat {
 		`"$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`}}
 }
 
-func defaultKeepalive() Keepalive {
+// DefaultFailTimeout is how long failures of an upstream server count, and how
+// long it is left alone after too many.
+const DefaultFailTimeout = 10 * time.Second
+
+// DefaultKeepalive are the limits of idle upstream connections where nothing is
+// written.
+func DefaultKeepalive() Keepalive {
 	// On by default since nginx 1.29.7; off before.
 	return Keepalive{Connections: 32, Local: true, Requests: 1000, Time: time.Hour, Timeout: time.Minute}
 }

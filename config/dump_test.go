@@ -22,7 +22,7 @@ func dumpModel(cfg *Config) string {
 		reflect.TypeFor[Settings]():       reflect.ValueOf(defaultSettings(o)),
 		reflect.TypeFor[ServerSettings](): reflect.ValueOf(defaultServerSettings()),
 		reflect.TypeFor[ListenOptions]():  reflect.ValueOf(defaultListenOptions()),
-		reflect.TypeFor[Keepalive]():      reflect.ValueOf(defaultKeepalive()),
+		reflect.TypeFor[Keepalive]():      reflect.ValueOf(DefaultKeepalive()),
 	}}
 	d.fields("main", reflect.ValueOf(cfg.Main), reflect.Value{})
 	if cfg.HTTP != nil {

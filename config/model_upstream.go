@@ -79,6 +79,7 @@ type UpstreamServer struct {
 // Keepalive are the keepalive* directives of an upstream.
 type Keepalive struct {
 	Connections int  // idle connections kept; 0: none
+	Written     bool // keepalive was written; else weir sizes the pool itself
 	Local       bool // do not share idle connections between locations
 	Requests    int
 	Time        time.Duration

@@ -174,3 +174,7 @@ func (hp hostPort) String() string {
 	}
 	return hp.host + ":" + strconv.Itoa(int(hp.port))
 }
+
+// ParseSize reads a size in bytes with an optional k, m or g, for values that
+// are only known per request; ok is false for what is none.
+func ParseSize(s string) (n int64, ok bool) { return parseOffset(s) }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"strings"
-	"time"
 )
 
 // setUpstream builds an upstream block.
@@ -13,7 +12,7 @@ func setUpstream(s *scope, d *Directive) error {
 			return d.Pos.Errorf(`duplicate upstream "%s"`, name)
 		}
 	}
-	u := &Upstream{Pos: d.Pos, Name: name, Keepalive: defaultKeepalive()}
+	u := &Upstream{Pos: d.Pos, Name: name, Keepalive: DefaultKeepalive()}
 	c := s.child(d, InUpstream)
 	c.upstream = u
 	if err := c.walk(d.Block); err != nil {
@@ -117,7 +116,7 @@ func setKeepalive(s *scope, d *Directive) error {
 		return d.Pos.Errorf(`invalid value "%s" in "%s" directive`, d.Args[0], d.Name)
 	}
 	k := &s.upstream.Keepalive
-	k.Connections, k.Local = n, false
+	k.Connections, k.Local, k.Written = n, false, true
 	if len(d.Args) == 2 {
 		if d.Args[1] != "local" {
 			return d.Pos.Errorf(`invalid parameter "%s"`, d.Args[1])
@@ -134,7 +133,7 @@ func setUpstreamServer(s *scope, d *Directive) error {
 		return d.Pos.Errorf(`%s in upstream "%s"`, bad, d.Args[0])
 	}
 	u := UpstreamServer{Pos: d.Pos, Address: d.Args[0], Host: hp.host, Port: hp.port, PortSet: hp.portSet, Unix: hp.unix,
-		Weight: 1, MaxFails: 1, FailTimeout: 10 * time.Second}
+		Weight: 1, MaxFails: 1, FailTimeout: DefaultFailTimeout}
 	for _, p := range d.Args[1:] {
 		if unfit(s.upstream.Method.Kind, p) {
 			return d.Pos.Errorf(`balancing method does not support parameter "%s"`, p)
