@@ -29,9 +29,7 @@ func (x *exchange) tunnel() request.Verdict {
 	r.Reply.Status, r.Reply.Length, r.Reply.NoBody = 101, -1, true
 	r.Reply.Reason = r.Upstream.Bytes(x.line.Reason)
 	r.Reply.Head = &r.Upstream
-	upgrade, _ := r.Upstream.Get(request.FieldUpgrade)
 	http1.SkipHopByHop(&r.Upstream)
-	r.Reply.Add("Upgrade", upgrade)
 	r.Reply.Close = true
 	client, ok := r.Out.Tunnel()
 	if !ok {

@@ -156,8 +156,9 @@ func (x *Regex) Match(s Source, subject []byte) bool {
 }
 
 // Find returns the first match and its groups as pairs of offsets, -1 where a
-// group took no part; nil without a match. An error tells of a match that was
-// given up.
+// group took no part; nil without a match. Unlike PCRE's, the match as a whole
+// takes in the newline that `$` allows at the end, and what stands before \K.
+// An error tells of a match that was given up.
 func (x *Regex) Find(subject []byte) ([]int, error) {
 	if x.slow != nil {
 		return x.slow.find(subject)

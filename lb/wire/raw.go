@@ -55,8 +55,12 @@ func WriteNow(fd uintptr, p []byte) (int, error) {
 // errUnexpected when bytes are waiting.
 func peekNow(fd uintptr) error {
 	var one [1]byte
+	return peekInto(fd, &one)
+}
+
+func peekInto(fd uintptr, one *[1]byte) error {
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&one[0])), 1,
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(one)), 1,
 			syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == syscall.EINTR:

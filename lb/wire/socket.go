@@ -144,6 +144,9 @@ func (s *Socket) expired() error {
 	if s.pause != 0 && now >= s.pause {
 		s.pause = 0
 		s.onPause()
+		if s.interrupted.Load() {
+			return ErrInterrupted
+		}
 	}
 	due := s.read.want
 	if s.pause != 0 && (due == 0 || s.pause < due) {
@@ -263,23 +266,33 @@ func (s *Socket) WriteFrom(fd uintptr, p []byte) (int, error) {
 func (s *Socket) writeSlowly(p []byte, n int) (int, error) {
 	const piece = 256 << 10
 	for n < len(p) {
-		var by time.Time
-		if s.patience > 0 {
-			by = time.Now().Add(s.patience)
-		}
-		if err := s.conn.SetWriteDeadline(by); err != nil {
+		if err := s.armWrite(); err != nil {
 			return n, err
 		}
 		m, err := s.conn.Write(p[n:min(len(p), n+piece)])
 		n += m
-		if err != nil && !(m > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = ErrTimeout
-			}
+		if err = timedOut(err); err != nil && !(m > 0 && err == ErrTimeout) {
 			return n, err
 		}
 	}
 	return n, nil
+}
+
+// armWrite gives the next blocking write its time.
+func (s *Socket) armWrite() error {
+	var by time.Time
+	if s.patience > 0 {
+		by = time.Now().Add(s.patience)
+	}
+	return s.conn.SetWriteDeadline(by)
+}
+
+// timedOut turns an expired deadline of the net package into ErrTimeout.
+func timedOut(err error) error {
+	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrTimeout
+	}
+	return err
 }
 
 // Idle tells whether an unused connection is silent and open: nil if it is,
@@ -292,11 +305,21 @@ func (s *Socket) Idle() error {
 	return state
 }
 
-// Ended tells from inside a Serve callback whether the peer has ended its
-// side with nothing left to read.
-func Ended(fd uintptr) bool {
-	err := peekNow(fd)
-	return err != nil && err != errUnexpected
+// PeekByte waits for the first byte and leaves it where it is.
+func (s *Socket) PeekByte() (byte, error) {
+	var one [1]byte
+	var state error
+	err := s.wait(func(fd uintptr) bool {
+		state = peekInto(fd, &one)
+		return state != nil
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case state != errUnexpected:
+		return 0, state
+	}
+	return one[0], nil
 }
 
 var _ io.ReadWriteCloser = (*Socket)(nil)

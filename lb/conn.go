@@ -1,0 +1,188 @@
+package lb
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-lb/weir/lb/cert"
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/listen"
+	"github.com/weir-lb/weir/lb/request"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// conn is one client's connection.
+type conn struct {
+	request.Conn
+	wire.Stream
+	b      *Balancer
+	socket *listen.Socket
+	site   *address // of the generation seen last
+	gen    uint64   // its number
+	sni    *server  // the virtual server of the handshake
+	opened int64    // wire.Now
+
+	job    *job // the request in work or partly received; nil while idle
+	ready  func(fd uintptr) bool
+	inside bool // a Serve callback runs, with this descriptor:
+	fd     uintptr
+	aside  bool // the request must be served outside of the callback
+	ended  bool // no further request is served
+	// misdirected: plain HTTP came where TLS is spoken
+	secured, misdirected bool
+	idle                 atomic.Bool
+	probed               bool // the silence of this idle period was looked into
+}
+
+// newConn wraps an accepted connection.
+func (b *Balancer) newConn(nc net.Conn, socket *listen.Socket) (*conn, error) {
+	c := &conn{b: b, socket: socket, opened: wire.Now()}
+	c.Number = b.connections.Add(1)
+	c.Start = time.Now()
+	if err := c.Init(nc); err != nil {
+		return nil, err
+	}
+	c.ready = c.readable
+	switch a := nc.RemoteAddr().(type) {
+	case *net.TCPAddr:
+		c.Remote = unmapped(a)
+		c.Local = unmapped(nc.LocalAddr().(*net.TCPAddr))
+		c.RemoteText = c.Remote.Addr().AppendTo(nil)
+	default:
+		c.RemoteText = []byte("unix:")
+		if u, ok := nc.LocalAddr().(*net.UnixAddr); ok {
+			c.UnixPath = u.Name
+		}
+	}
+	return c, nil
+}
+
+func unmapped(a *net.TCPAddr) netip.AddrPort {
+	ap := a.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// locate finds the virtual servers of the connection's address in a
+// generation; false where that has none, so that the connection must end.
+func (c *conn) locate(g *generation) bool {
+	if c.gen == g.number {
+		return true
+	}
+	site := g.site(c.socket, c.Stream.Conn().LocalAddr())
+	if site == nil || c.site != nil && site.secure() != c.secured {
+		return false
+	}
+	if c.site != nil && c.sni != nil && !c.sni.sameClientRules(site.find(c.sni.conf.Names)) {
+		return false
+	}
+	c.site, c.gen, c.secured = site, g.number, site.secure()
+	return true
+}
+
+// proxyHeader reads the header of the PROXY protocol.
+func (c *conn) proxyHeader(limit time.Duration) error {
+	h, err := listen.ReadProxy(c.Stream.Conn(), limit)
+	if err != nil {
+		return err
+	}
+	c.ProxySrc, c.ProxyDst = h.Source, h.Destination
+	return nil
+}
+
+// handshake speaks TLS with the server that the client names.
+func (c *conn) handshake() error {
+	limit := c.site.def.conf.ClientHeaderTimeout
+	c.ReadWithin(wire.Now(), limit)
+	first, err := c.PeekByte()
+	if err != nil {
+		return err
+	}
+	if first >= 'A' && first <= 'z' { // a method, where a record begins with 22
+		c.misdirected = true
+		return nil
+	}
+	if err := c.StartTLS(c.site.front(c), true, limit); err != nil {
+		return err
+	}
+	state := c.Stream.TLS().ConnectionState()
+	if c.sni == nil {
+		c.sni = c.site.def
+	}
+	c.Conn.TLS = tlsInfo{cert.NewInfo(&state, c.sni.tls.Verify(&state))}
+	return nil
+}
+
+// logs is the error log of the connection, before a request has one.
+func (c *conn) logs() *errorlog.Logger {
+	if c.site == nil {
+		return c.b.options.Log
+	}
+	return c.site.def.own.log
+}
+
+// complain logs what ended a connection before its request was read.
+func (c *conn) complain(level errorlog.Level, format string, args ...any) {
+	if log := c.logs(); log.Enabled(level) {
+		log.Log(level, c.Number, fmt.Sprintf(format, args...)+", client: "+string(c.RemoteText)+", server: "+c.socket.Name())
+	}
+}
+
+// rest prepares for the wait for the next request: everything that only a
+// request needs is given back.
+func (c *conn) rest(now int64) {
+	if c.job != nil {
+		c.b.putJob(c.job)
+		c.job = nil
+	}
+	c.Rest()
+	c.probed = false
+	c.ReadWithin(now, c.site.def.own.keepaliveTimeout)
+	c.OnPause(now, probeAfter, c.probe)
+	c.idle.Store(true)
+	if c.b.draining.Load() {
+		c.Interrupt()
+	}
+}
+
+// probeAfter is how long a connection is idle before it is looked at once: a
+// client that ended its side together with its last request causes no event.
+const probeAfter = time.Second
+
+func (c *conn) probe() {
+	if err := c.Idle(); err != nil && !c.probed {
+		c.Interrupt()
+	}
+	c.probed = true
+}
+
+// close ends the connection; with linger what the client still sends is read
+// for a while, since closing on unread bytes would reset the connection and
+// could take the reply with it.
+func (c *conn) close(linger *location) {
+	if linger != nil && linger.conf.LingeringTimeout > 0 {
+		if err := c.CloseWrite(); err == nil {
+			c.discard(linger.conf.LingeringTime, linger.conf.LingeringTimeout)
+		}
+	}
+	_ = c.Close() // whatever was to be sent has been sent
+}
+
+func (c *conn) discard(total, silence time.Duration) {
+	buf := c.b.getJob()
+	defer c.b.putJob(buf)
+	for until := wire.Now() + int64(total); wire.Now() < until; {
+		c.ReadWithin(wire.Now(), silence)
+		if _, err := c.Read(buf.in); err != nil {
+			return
+		}
+	}
+}
+
+// gone tells whether an error is the client's leaving, which is no news.
+func gone(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, wire.ErrInterrupted)
+}

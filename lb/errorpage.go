@@ -1,0 +1,151 @@
+package lb
+
+import (
+	"strconv"
+
+	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/request"
+	"github.com/weir-lb/weir/lb/route"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// respond answers with r.Reply.Status: by an error_page, or by weir itself.
+func (j *job) respond() request.Verdict {
+	r := &j.r
+	status := r.Reply.Status
+	if r.Reply.Broken {
+		return request.Done // the client has left; the status is for the log
+	}
+	if page, ok := j.errorPage(status); ok {
+		return j.errorRedirect(status, page)
+	}
+	return j.reject(status)
+}
+
+// errorPage finds the error_page for a status. While one is being made,
+// another counts only with recursive_error_pages.
+func (j *job) errorPage(status int) (route.Page, bool) {
+	if status < 300 || j.loc.pages == nil || j.paged && !j.loc.conf.RecursiveErrorPages ||
+		j.r.Redirects >= route.MaxRedirects {
+		return route.Page{}, false
+	}
+	return j.loc.pages.Find(status, &j.r)
+}
+
+// errorRedirect leads the request to its error page.
+func (j *job) errorRedirect(status int, page route.Page) request.Verdict {
+	r := &j.r
+	j.paged = true
+	r.ErrStatus = page.Status
+	location := r.Reply.Location
+	r.Reply.Clear()
+	if page.Kind == route.PageRedirect {
+		r.ErrStatus = 0
+		r.Reply.Location = page.Target
+		if status = page.Status; !route.IsRedirect(status) {
+			status = 302
+		}
+		return j.reject(status)
+	}
+	if location != nil && status < 400 {
+		r.Reply.Location = location
+	}
+	if r.Verb != request.VerbHead && page.Kind == route.PagePath {
+		r.Verb = request.VerbGet
+	}
+	r.Redirects++
+	return r.RedirectTo(page.Target, page.Args)
+}
+
+// fail answers with weir's own page where error pages themselves are at fault.
+func (j *job) fail(status int) request.Verdict {
+	j.r.Reply.Clear()
+	return j.reject(status)
+}
+
+// reject answers with weir's own page for a status.
+func (j *job) reject(status int) request.Verdict {
+	r := &j.r
+	p := &r.Reply
+	shown := status
+	if status >= 494 && status <= 497 { // internal statuses are told as 400
+		shown = 400
+	}
+	p.Status = shown
+	if r.ErrStatus != 0 {
+		shown = r.ErrStatus
+	}
+	p.Head, p.Reason, p.Local = nil, nil, true
+	if closes(status) {
+		p.Close = true
+	}
+	if shown == 204 || shown == 304 || shown < 200 {
+		p.ContentType = nil
+		return j.replyText(nil)
+	}
+	p.ContentType = []byte("text/html")
+	return j.replyText(j.c.b.page(status, shown, string(j.loc.serverTokens.Value(r)) != "off"))
+}
+
+// closes tells whether the connection ends with a reply of that status, since
+// the rest of the request cannot be trusted or is not wanted.
+func closes(status int) bool {
+	switch status {
+	case 400, 413, 414, 494, 495, 496, 497, 500, 501, 505:
+		return true
+	}
+	return false
+}
+
+// replyText sends a reply of which the whole body is here.
+func (j *job) replyText(body []byte) request.Verdict {
+	p := &j.r.Reply
+	p.Length = int64(len(body))
+	p.Local = true
+	if err := j.Begin(); err != nil {
+		p.Broken = true
+		return request.Done
+	}
+	if err := j.Write(body); err != nil {
+		p.Broken = true
+		return request.Done
+	}
+	if err := j.End(nil); err != nil {
+		p.Broken = true
+	}
+	return request.Done
+}
+
+// page is the body that weir sends with a status; it is made once for each.
+func (b *Balancer) page(status, shown int, full bool) []byte {
+	key := pageKey{status, shown, full}
+	if p, ok := b.pages.Load(key); ok {
+		return p.([]byte)
+	}
+	title := itoa(int64(shown)) + " " + http1.StatusText(shown)
+	detail := ""
+	switch status {
+	case 494:
+		detail = "<center>Request Header Or Cookie Too Large</center>\r\n"
+	case 495:
+		detail = "<center>The SSL certificate error</center>\r\n"
+	case 496:
+		detail = "<center>No required SSL certificate was sent</center>\r\n"
+	case 497:
+		detail = "<center>The plain HTTP request was sent to HTTPS port</center>\r\n"
+	}
+	server := "weir"
+	if full {
+		server = string(b.serverToken)
+	}
+	body := []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title +
+		"</h1></center>\r\n" + detail + "<hr><center>" + server + "</center>\r\n</body>\r\n</html>\r\n")
+	b.pages.Store(key, body)
+	return body
+}
+
+type pageKey struct {
+	status, shown int
+	full          bool
+}

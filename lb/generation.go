@@ -1,0 +1,147 @@
+package lb
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/accesslog"
+	"github.com/weir-lb/weir/lb/cert"
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/listen"
+	"github.com/weir-lb/weir/lb/route"
+	"github.com/weir-lb/weir/lb/variable"
+)
+
+// generation is one configuration, compiled whole and never changed. It ends
+// when another has taken its place and its last request is done.
+type generation struct {
+	number   uint64
+	conf     *config.Config
+	table    *variable.Table
+	slots    int // memos of a request
+	sites    []*address
+	specs    []listen.Spec
+	bindings map[*listen.Socket]*listen.Binding
+	zones    map[string]*pool // upstreams in use, by name
+
+	logs   *accesslog.Set
+	errors []*errorlog.Logger // to be given back
+
+	users   atomic.Int64 // requests in work, and one for being current
+	retired chan struct{}
+	end     sync.Once
+}
+
+// address is a listening address with its virtual servers.
+type address struct {
+	spec          int
+	ssl           bool
+	proxyProtocol bool
+	def           *server
+	hosts         *route.Hosts[*server]
+	headLimit     int // bytes of a request's head
+}
+
+// server is one compiled virtual server.
+type server struct {
+	conf      *config.Server
+	name      []byte
+	limits    http1.Limits
+	own       *location // its settings where no location's hold
+	script    *route.Script
+	locations *route.Locations[*location]
+	tls       *cert.Server // nil: no ssl address is its own
+}
+
+// secure tells whether connections to the address begin with a handshake.
+func (a *address) secure() bool { return a.ssl }
+
+// find returns the server of the first of some names that the address knows.
+func (a *address) find(names []config.ServerName) *server {
+	for _, n := range names {
+		if n.Kind == config.NameExact {
+			return a.hosts.Find([]byte(n.Name), nil)
+		}
+	}
+	return a.def
+}
+
+// front returns what a handshake begins with; the server that the client's
+// name leads to is noted in c.
+func (a *address) front(c *conn) *tls.Config {
+	return cert.Front(func(name string) *cert.Server {
+		c.sni = a.def
+		if host, _, ok := http1.NormalizeHost(nil, []byte(name)); ok && name != "" {
+			c.sni = a.hosts.Find(host, nil)
+		}
+		return c.sni.tls
+	})
+}
+
+// verifies tells whether the server asks for client certificates.
+func (s *server) verifies() bool { return s.conf.TLS.VerifyClient != config.VerifyOff }
+
+// sameAs tells whether both are the same server block.
+func (s *server) sameAs(o *server) bool { return s.conf.Pos == o.conf.Pos && s.sameClientRules(o) }
+
+// sameClientRules tells whether a client accepted by one of the servers may
+// stay connected to the other.
+func (s *server) sameClientRules(o *server) bool {
+	a, b := &s.conf.TLS, &o.conf.TLS
+	return a.VerifyClient == b.VerifyClient && a.VerifyDepth == b.VerifyDepth && a.ClientCertificate == b.ClientCertificate &&
+		a.TrustedCertificate == b.TrustedCertificate && a.CRL == b.CRL
+}
+
+// site finds the address that a connection reached; nil where the generation
+// does not listen there.
+func (g *generation) site(socket *listen.Socket, local net.Addr) *address {
+	b := g.bindings[socket]
+	if b == nil {
+		return nil
+	}
+	return g.sites[b.Spec(local)]
+}
+
+// acquire returns the current generation for one request, which must release
+// it.
+func (b *Balancer) acquire() *generation {
+	for {
+		g := b.current.Load()
+		g.users.Add(1)
+		if b.current.Load() == g {
+			return g
+		}
+		g.release() // it was replaced in this moment and may have ended
+	}
+}
+
+// release lets a generation go; the last one to do so ends it.
+func (g *generation) release() {
+	if g.users.Add(-1) == 0 {
+		g.end.Do(func() {
+			g.close()
+			close(g.retired)
+		})
+	}
+}
+
+// close gives back what the generation has opened.
+func (g *generation) close() {
+	if g.logs != nil {
+		_ = g.logs.Close() // a log that cannot be written has said so
+	}
+	for _, l := range g.errors {
+		_ = l.Close() // likewise
+	}
+}
+
+// discard undoes the building of a generation that never served.
+func (g *generation) discard() error {
+	g.close()
+	return errors.Join()
+}

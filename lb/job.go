@@ -1,0 +1,203 @@
+package lb
+
+import (
+	"io"
+	"time"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/request"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// inputSize is the buffer that requests are read into; a head that needs more
+// grows it up to what large_client_header_buffers allows.
+const inputSize = 8 << 10
+
+// job is everything that one request needs while it is in work. Idle
+// connections have none.
+type job struct {
+	r   request.Request
+	c   *conn
+	gen *generation
+	srv *server
+	loc *location
+
+	in       []byte
+	pos, end int // received and not yet consumed
+	body     http1.Decoder
+
+	out     []byte // held back for the client
+	chunked bool
+	keep    bool // the connection stays open after the reply
+	paged   bool // an error page is being made
+	refused bool // the request was not well-formed
+	began   int64
+}
+
+func newJob() *job { return &job{in: make([]byte, inputSize), out: make([]byte, 0, outputSize)} }
+
+// begin makes the job ready for the next request of a connection.
+func (j *job) begin(c *conn, g *generation) {
+	j.c, j.gen, j.srv, j.loc = c, g, nil, nil
+	j.chunked, j.keep, j.paged, j.refused = false, false, false, false
+	j.out = j.out[:0]
+	c.Requests++
+	j.r.Reset(&c.Conn, g.slots)
+	j.r.Out = j
+	j.r.Start = time.Now()
+	j.r.Log = c.site.def.own.log
+}
+
+// room returns the free part of the input while a head is read, grown up to a
+// limit; nil when that is reached.
+func (j *job) room(limit int) []byte {
+	if j.end == len(j.in) {
+		if len(j.in) >= limit {
+			return nil
+		}
+		larger := make([]byte, min(2*len(j.in), limit))
+		copy(larger, j.in)
+		j.in = larger
+	}
+	return j.in[j.end:]
+}
+
+// advance drops what the last request used up; what came behind it moves to
+// the front.
+func (j *job) advance() {
+	j.end = copy(j.in, j.in[j.pos:j.end])
+	j.pos = 0
+}
+
+// Next implements request.BodySource on the connection.
+func (j *job) Next() ([]byte, error) {
+	for {
+		if j.body.Done() {
+			return nil, io.EOF
+		}
+		if j.pos < j.end {
+			piece, used, err := j.body.Next(j.in[j.pos:j.end])
+			j.pos += used
+			if err != nil {
+				return nil, refusal(400, "client sent an invalid body ("+err.Error()+")")
+			}
+			if len(piece) > 0 {
+				return piece, j.checkSize(len(piece))
+			}
+			if used > 0 {
+				continue
+			}
+		}
+		if err := j.receive(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// receive reads more of the body; it is never called inside a Serve callback.
+func (j *job) receive() error {
+	r := &j.r
+	if r.Body.Expect {
+		r.Body.Expect = false
+		if err := j.Interim(100, nil); err != nil {
+			return refusal(499, "client closed connection")
+		}
+	}
+	room := j.bodyRoom()
+	j.c.ReadWithin(wire.Now(), j.loc.conf.ClientBodyTimeout)
+	n, err := j.c.Read(room)
+	j.end += n
+	switch {
+	case n > 0:
+		return nil
+	case err == wire.ErrTimeout:
+		return refusal(408, "client timed out")
+	}
+	return refusal(400, "client prematurely closed connection")
+}
+
+// bodyRoom returns the free part of the input behind the head, which is still
+// being read from.
+func (j *job) bodyRoom() []byte {
+	start := len(j.r.Head.Buf)
+	if j.end == len(j.in) {
+		j.end = start + copy(j.in[start:], j.in[j.pos:j.end])
+		j.pos = start
+	}
+	if len(j.in)-j.end < inputSize/4 { // the head alone fills the buffer
+		larger := make([]byte, len(j.in)+inputSize)
+		copy(larger, j.in[:j.end])
+		j.in = larger
+	}
+	return j.in[j.end:]
+}
+
+// Whole implements request.BodySource.
+func (j *job) Whole() ([]byte, bool) {
+	if j.r.Body.Framing != request.FramingLength || j.body.Left() > int64(j.end-j.pos) {
+		return nil, false
+	}
+	n := int(j.body.Left())
+	p := j.in[j.pos : j.pos+n : j.pos+n]
+	j.pos += n
+	j.body.Advance(int64(n))
+	return p, true
+}
+
+// Cancel implements request.BodySource.
+func (j *job) Cancel() { j.c.Interrupt() }
+
+// checkSize bounds a body whose length was not announced.
+func (j *job) checkSize(n int) error {
+	limit := j.loc.conf.ClientMaxBodySize
+	if limit == 0 || j.r.Body.Received+int64(n) <= limit {
+		return nil
+	}
+	return refusal(413, "client intended to send too large chunked body")
+}
+
+func refusal(status int, reason string) *request.Error {
+	return &request.Error{Source: request.Downstream, Status: status, Reason: reason}
+}
+
+// drain reads what the handlers left of the body, so that the next request
+// can be found behind it; false when that is not worth it.
+func (j *job) drain() bool {
+	if j.body.Done() {
+		return true
+	}
+	if j.r.Body.Expect { // the client waits for leave to send it
+		return false
+	}
+	now := wire.Now()
+	until := now + int64(j.loc.conf.LingeringTime)
+	for !j.body.Done() {
+		if j.pos < j.end {
+			_, used, err := j.body.Next(j.in[j.pos:j.end])
+			if err != nil {
+				return false
+			}
+			j.pos += used
+			if used > 0 {
+				continue
+			}
+		}
+		if j.c.inside || wire.Now() >= until || j.receive() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// lingering returns the settings by which the client's rest is read before the
+// connection is closed; nil: it can be closed at once.
+func (j *job) lingering() *location {
+	if j.loc == nil || j.r.Reply.Broken || j.loc.conf.LingeringClose == config.LingeringOff {
+		return nil
+	}
+	if j.loc.conf.LingeringClose == config.LingeringAlways || j.refused || !j.body.Done() || j.pos < j.end {
+		return j.loc
+	}
+	return nil
+}

@@ -1,0 +1,280 @@
+package lb
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/cert"
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/listen"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// Options are what a Balancer needs of its process.
+type Options struct {
+	Logs     *errorlog.Set    // where logs are opened
+	Log      *errorlog.Logger // the main error log
+	Version  string
+	Hostname string // $hostname; the system's if empty
+}
+
+// Balancer is the data plane: it serves one configuration at a time and
+// changes to another without a gap. All its methods are safe for concurrent
+// use, but for Prepare and Start, of which one pair may run at a time.
+type Balancer struct {
+	options     Options
+	serverToken []byte
+	sockets     *listen.Set
+	watcher     *wire.Watcher
+	tickets     *cert.TicketKeys
+	clock       clock
+	transients  transients
+	pages       sync.Map // pageKey → []byte
+	jobs        sync.Pool
+
+	current     atomic.Pointer[generation]
+	numbers     atomic.Uint64 // of generations
+	connections atomic.Uint64 // accepted so far
+	busy        atomic.Int64  // requests in work
+	requests    atomic.Uint64
+	draining    atomic.Bool
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	closed bool
+	empty  chan struct{} // closed when draining and the last connection has ended
+	stop   chan struct{}
+}
+
+// New returns a balancer that serves nothing yet.
+func New(o Options) (*Balancer, error) {
+	if o.Hostname == "" {
+		o.Hostname, _ = os.Hostname() // a machine without a name only loses $hostname
+	}
+	watcher, err := wire.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	b := &Balancer{
+		options: o, serverToken: []byte("weir/" + o.Version), watcher: watcher, tickets: cert.NewTicketKeys(),
+		conns: map[*conn]struct{}{}, empty: make(chan struct{}), stop: make(chan struct{}),
+	}
+	b.sockets = listen.New(listen.Config{
+		Accept: func(nc net.Conn, s *listen.Socket) { go b.serve(nc, s) },
+		Report: func(err error) { o.Log.Logf(errorlog.Alert, 0, "%v", err) },
+	})
+	b.jobs.New = func() any { return newJob() }
+	b.clock.set(time.Now())
+	go b.tick()
+	return b, nil
+}
+
+// Check does all of a configuration that can fail, except binding sockets,
+// and keeps nothing.
+func (b *Balancer) Check(conf *config.Config) error {
+	c, err := b.compile(conf)
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.sockets.Test(c.g.specs), c.g.discard())
+}
+
+// Prepared is a configuration that is ready to serve.
+type Prepared struct {
+	b      *Balancer
+	c      *compiler
+	change *listen.Change
+}
+
+// Prepare builds a configuration whole beside what serves, and binds the
+// sockets that are new in it. On an error nothing has changed.
+func (b *Balancer) Prepare(conf *config.Config) (*Prepared, error) {
+	c, err := b.compile(conf)
+	if err != nil {
+		return nil, err
+	}
+	change, err := b.sockets.Open(c.g.specs)
+	if err != nil {
+		return nil, errors.Join(err, c.g.discard())
+	}
+	bindings := change.Bindings()
+	c.g.bindings = make(map[*listen.Socket]*listen.Binding, len(bindings))
+	for i := range bindings {
+		c.g.bindings[bindings[i].Socket] = &bindings[i]
+	}
+	return &Prepared{b: b, c: c, change: change}, nil
+}
+
+// Start makes the configuration the one that serves. The channel is closed
+// when the last request of the one before has ended; nil if there was none.
+func (p *Prepared) Start() (retired <-chan struct{}) {
+	b := p.b
+	old := b.current.Swap(p.c.g)
+	p.c.takeOver(old)
+	if err := p.change.Commit(); err != nil {
+		b.options.Log.Logf(errorlog.Alert, 0, "%v", err)
+	}
+	if old == nil {
+		return nil
+	}
+	b.wakeForeign(p.c.g)
+	old.release()
+	return old.retired
+}
+
+// Discard gives back what Prepare took, instead of Start.
+func (p *Prepared) Discard() {
+	if err := errors.Join(p.change.Abort(), p.c.g.discard()); err != nil {
+		p.b.options.Log.Logf(errorlog.Alert, 0, "%v", err)
+	}
+}
+
+// takeOver puts the pools of the new generation in the place of the old ones.
+func (c *compiler) takeOver(old *generation) {
+	for _, s := range c.swaps {
+		s.pool.idle.Configure(s.limits)
+		if before := c.before[s.pool.name]; before != nil {
+			s.next.TakeOver(before.current.Load())
+		}
+	}
+	if old == nil {
+		return
+	}
+	for name, before := range old.zones {
+		if c.g.zones[name] == nil {
+			before.current.Load().Retire()
+			before.idle.Close()
+		}
+	}
+}
+
+// enter counts a connection in; false when no more are served.
+func (b *Balancer) enter(c *conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.conns[c] = struct{}{}
+	return true
+}
+
+func (b *Balancer) leave(c *conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.conns, c)
+	b.signalEmpty()
+}
+
+// signalEmpty is called with the lock held.
+func (b *Balancer) signalEmpty() {
+	if !b.draining.Load() || len(b.conns) > 0 {
+		return
+	}
+	select {
+	case <-b.empty:
+	default:
+		close(b.empty)
+	}
+}
+
+// wakeForeign ends idle connections for which a new generation has no place:
+// their listener is gone, or the rules about their client have changed.
+func (b *Balancer) wakeForeign(g *generation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.conns {
+		if c.idle.Load() && g.bindings[c.socket] == nil {
+			c.Interrupt()
+		}
+	}
+}
+
+// Drain takes no new connections, ends idle ones and returns when the last
+// request is done or ctx ends.
+func (b *Balancer) Drain(ctx context.Context) error {
+	b.draining.Store(true)
+	err := b.sockets.Close()
+	b.mu.Lock()
+	for c := range b.conns {
+		if c.idle.Load() {
+			c.Interrupt()
+		}
+	}
+	b.signalEmpty()
+	b.mu.Unlock()
+	select {
+	case <-b.empty:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, ctx.Err())
+	}
+}
+
+// Close ends everything at once.
+func (b *Balancer) Close() error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	close(b.stop)
+	for c := range b.conns {
+		_ = c.Stream.Close() // its goroutine sees it and ends
+	}
+	b.mu.Unlock()
+	err := errors.Join(b.sockets.Close(), b.watcher.Close())
+	if g := b.current.Load(); g != nil {
+		for _, z := range g.zones {
+			z.idle.Close()
+		}
+	}
+	return err
+}
+
+// counts are $connections_active and its kind.
+func (b *Balancer) counts() (active, reading, writing, waiting int64) {
+	b.mu.Lock()
+	active = int64(len(b.conns))
+	b.mu.Unlock()
+	writing = b.busy.Load()
+	return active, 0, writing, max(active-writing, 0)
+}
+
+func (b *Balancer) getJob() *job { return b.jobs.Get().(*job) }
+
+func (b *Balancer) putJob(j *job) {
+	if cap(j.in) > 4*inputSize { // one odd request must not pin a large buffer
+		j.in = make([]byte, inputSize)
+	}
+	j.pos, j.end, j.began = 0, 0, 0
+	j.c, j.gen, j.srv, j.loc = nil, nil, nil, nil
+	b.jobs.Put(j)
+}
+
+// tick does what is due about once a second.
+func (b *Balancer) tick() {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-b.stop:
+			return
+		case now := <-t.C:
+			b.clock.set(now)
+			if g := b.current.Load(); g != nil {
+				for _, z := range g.zones {
+					z.idle.Sweep()
+				}
+			}
+			b.transients.sweep()
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package lb
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/request"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// outputSize is what is held back for the client: a head with a small body
+// leaves in one write.
+const outputSize = 16 << 10
+
+// Begin implements request.Out.
+func (j *job) Begin() error {
+	r := &j.r
+	p := &r.Reply
+	if r.ErrStatus != 0 {
+		p.Status, p.Reason = r.ErrStatus, nil
+	}
+	if r.Verb == request.VerbHead || p.Status == 204 || p.Status == 304 || p.Status < 200 {
+		p.NoBody = true
+	}
+	j.loc.decorate(j)
+	j.chunked = p.Length < 0 && !p.NoBody && r.Version >= request.HTTP11 && j.loc.conf.ChunkedTransferEncoding
+	if p.Length < 0 && !p.NoBody && !j.chunked {
+		p.Close = true // the body's end is the connection's
+	}
+	j.keep = j.mayKeep()
+	o := http1.HeadOptions{
+		Server: j.serverToken(), Date: j.c.b.clock.date(), Chunked: j.chunked, KeepAlive: j.keep,
+		KeepAliveValue: j.loc.keepaliveHeader,
+	}
+	j.out = http1.AppendReplyHead(j.out, r, &o)
+	p.HeadSent = true
+	return nil
+}
+
+// mayKeep tells whether the connection can serve another request.
+func (j *job) mayKeep() bool {
+	r, c, conf := &j.r, j.c, j.loc.conf
+	switch {
+	case r.Reply.Close || !http1.KeepAliveWanted(r) || c.b.draining.Load():
+		return false
+	case j.loc.keepaliveTimeout <= 0 || c.Requests >= uint64(conf.KeepaliveRequests):
+		return false
+	case conf.KeepaliveTime > 0 && wire.Now()-c.opened >= int64(conf.KeepaliveTime):
+		return false
+	}
+	return !j.loc.refusesKeepalive(r)
+}
+
+// serverToken is the value of the Server field.
+func (j *job) serverToken() []byte {
+	switch token := j.loc.serverTokens.Value(&j.r); string(token) {
+	case "on", "build":
+		return j.c.b.serverToken
+	case "off":
+		return tokenOff
+	default:
+		return token
+	}
+}
+
+var tokenOff = []byte("weir")
+
+// Write implements request.Out.
+func (j *job) Write(p []byte) error {
+	r := &j.r
+	if r.Reply.NoBody || len(p) == 0 {
+		return nil
+	}
+	r.Reply.BodySent += int64(len(p))
+	if j.chunked {
+		j.out = http1.AppendChunkHead(j.out, len(p))
+	}
+	if err := j.put(p); err != nil {
+		return err
+	}
+	if j.chunked {
+		j.out = append(j.out, http1.ChunkTail...)
+	}
+	if r.RateLimit > 0 {
+		return j.pace()
+	}
+	return nil
+}
+
+// put holds bytes back while there is room, and writes long ones uncopied.
+func (j *job) put(p []byte) error {
+	if len(j.out)+len(p) <= outputSize {
+		j.out = append(j.out, p...)
+		return nil
+	}
+	if n := outputSize - len(j.out); n > 0 { // a full first segment, with the head
+		j.out = append(j.out, p[:n]...)
+		p = p[n:]
+	}
+	if err := j.Flush(); err != nil {
+		return err
+	}
+	if len(p) < outputSize/2 {
+		j.out = append(j.out, p...)
+		return nil
+	}
+	return j.send(p)
+}
+
+// Flush implements request.Out.
+func (j *job) Flush() error {
+	if len(j.out) == 0 {
+		return nil
+	}
+	err := j.send(j.out)
+	j.out = j.out[:0]
+	return err
+}
+
+func (j *job) send(p []byte) (err error) {
+	var n int
+	if j.c.inside {
+		n, err = j.c.WriteFrom(j.c.fd, p)
+	} else {
+		n, err = j.c.Stream.Write(p)
+	}
+	j.r.Reply.Sent += int64(n)
+	return err
+}
+
+// End implements request.Out.
+func (j *job) End(trailers *request.Head) error {
+	if j.chunked {
+		j.out = http1.AppendLastChunk(j.out, trailers)
+	}
+	j.r.Reply.Completed = true
+	return j.Flush()
+}
+
+// Interim implements request.Out; clients of HTTP/1.0 do not know such replies.
+func (j *job) Interim(status int, h *request.Head) error {
+	if j.r.Version < request.HTTP11 {
+		return nil
+	}
+	if err := j.Flush(); err != nil {
+		return err
+	}
+	return j.send(http1.AppendInterimHead(nil, status, h))
+}
+
+// SendFile implements request.Out.
+func (j *job) SendFile(f *os.File, offset, n int64) error {
+	if j.r.Reply.NoBody || n == 0 {
+		return nil
+	}
+	if n <= int64(cap(j.out)-len(j.out)) || j.chunked || j.r.RateLimit > 0 || !j.c.Plain() || j.c.inside {
+		return j.copyFile(f, offset, n)
+	}
+	if err := j.Flush(); err != nil {
+		return err
+	}
+	moved, err := j.c.SendFile(f, offset, n)
+	j.r.Reply.Sent += moved
+	j.r.Reply.BodySent += moved
+	return err
+}
+
+// copyFile sends a part of a file through memory.
+func (j *job) copyFile(f *os.File, offset, n int64) error {
+	buf := j.c.b.getJob()
+	defer j.c.b.putJob(buf)
+	for n > 0 {
+		m, err := f.ReadAt(buf.in[:min(n, int64(len(buf.in)))], offset)
+		if m == 0 {
+			if err == nil || err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		if err := j.Write(buf.in[:m]); err != nil {
+			return err
+		}
+		offset, n = offset+int64(m), n-int64(m)
+	}
+	return nil
+}
+
+// pace waits until limit_rate allows more.
+func (j *job) pace() error {
+	r := &j.r
+	over := r.Reply.BodySent - r.RateAfter
+	if over <= 0 {
+		return nil
+	}
+	if j.began == 0 {
+		j.began = wire.Now()
+	}
+	due := time.Duration(float64(over) / float64(r.RateLimit) * float64(time.Second))
+	wait := due - time.Duration(wire.Now()-j.began)
+	if wait <= 0 {
+		return nil
+	}
+	if err := j.Flush(); err != nil {
+		return err
+	}
+	time.Sleep(min(wait, time.Second))
+	return nil
+}
+
+// Watch implements request.Out.
+func (j *job) Watch(gone func()) {
+	if err := j.c.b.watcher.Watch(&j.c.Socket, gone); err != nil {
+		j.r.LogError(errorlog.Alert, "epoll_ctl() failed ("+err.Error()+")")
+	}
+}
+
+// Unwatch implements request.Out.
+func (j *job) Unwatch() { j.c.b.watcher.Unwatch(&j.c.Socket) }
+
+// Tunnel implements request.Out.
+func (j *job) Tunnel() (request.Tunnel, bool) {
+	j.loc.decorate(j)
+	o := http1.HeadOptions{Server: j.serverToken(), Date: j.c.b.clock.date()}
+	j.out = http1.AppendReplyHead(j.out, &j.r, &o)
+	j.r.Reply.HeadSent = true
+	if err := j.Flush(); err != nil {
+		return nil, false
+	}
+	return &tunnel{j}, true
+}
+
+// tunnel is a client's connection after it left HTTP.
+type tunnel struct{ j *job }
+
+// Each implements request.Tunnel.
+func (t *tunnel) Each(take func(p []byte) error, alive func() (until int64)) error {
+	j := t.j
+	if first := j.in[j.pos:j.end]; len(first) > 0 {
+		j.pos = j.end
+		if err := take(first); err != nil {
+			return err
+		}
+	}
+	return j.c.Each(take, alive)
+}
+
+// Write implements request.Tunnel.
+func (t *tunnel) Write(p []byte) (int, error) { return t.j.c.Stream.Write(p) }
+
+// Interrupt implements request.Tunnel.
+func (t *tunnel) Interrupt() { t.j.c.Interrupt() }

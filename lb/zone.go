@@ -1,0 +1,191 @@
+package lb
+
+import (
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/connect"
+	"github.com/weir-lb/weir/lb/proxy"
+	"github.com/weir-lb/weir/lb/upstream"
+	"github.com/weir-lb/weir/lb/variable"
+)
+
+// pool is an upstream over all generations that know it: the peers' counters
+// and the idle connections outlive a reload.
+type pool struct {
+	name    string
+	current atomic.Pointer[upstream.Pool]
+	idle    *connect.Group
+	target  *proxy.Target
+}
+
+// swap is what becomes of a pool when the generation that was built starts.
+type swap struct {
+	pool   *pool
+	next   *upstream.Pool
+	limits connect.Keepalive
+}
+
+// upstream compiles one upstream block.
+func (c *compiler) upstream(u *config.Upstream) error {
+	cfg := upstream.Config{Name: u.Name, Method: methodOf(&u.Method)}
+	for i := range u.Servers {
+		s, err := upstreamServer(&u.Servers[i])
+		if err != nil {
+			return err
+		}
+		cfg.Servers = append(cfg.Servers, s)
+	}
+	p, err := c.pool(cfg, keepalive(&u.Keepalive))
+	if err != nil {
+		return u.Pos.Errorf("%v", err)
+	}
+	p.target = &proxy.Target{Name: u.Name, Pool: &p.current, Idle: p.idle}
+	if cfg.Method.UsesKey() {
+		if p.target.Key, err = variable.Compile(c.g.table, u.Method.Key.Value); err != nil {
+			return u.Method.Pos.Errorf("%v", err)
+		}
+	}
+	return nil
+}
+
+// pool builds the peers of an upstream, on what the serving generation has of
+// the same name.
+func (c *compiler) pool(cfg upstream.Config, limits connect.Keepalive) (*pool, error) {
+	known := c.before[cfg.Name]
+	var old *upstream.Pool
+	if known != nil {
+		old = known.current.Load()
+	}
+	next, err := upstream.NewPool(cfg, old)
+	if err != nil {
+		return nil, err
+	}
+	p := &pool{name: cfg.Name}
+	if known != nil {
+		// The pool object is new, since its target belongs to the generation;
+		// what it holds is the old one's.
+		p.idle = known.idle
+		p.current.Store(next)
+	} else {
+		p.idle = connect.NewGroup(limits)
+		p.current.Store(next)
+	}
+	c.swaps = append(c.swaps, swap{pool: p, next: next, limits: limits})
+	c.g.zones[cfg.Name] = p
+	return p, nil
+}
+
+// target finds the upstream of a proxy_pass: a group, or a host of its own.
+func (c *compiler) target(p *config.ProxyPass) (*proxy.Target, error) {
+	if z := c.g.zones[p.Host]; z != nil && p.Unix == "" {
+		return z.target, nil
+	}
+	server := config.UpstreamServer{
+		Pos: p.Pos, Address: p.Host, Unix: p.Unix, Weight: 1, MaxFails: 1, FailTimeout: config.DefaultFailTimeout,
+	}
+	name := p.Host
+	if p.Unix != "" {
+		server.Address = "unix:" + p.Unix
+		name = server.Address
+	} else {
+		server.Host, server.Port = splitHost(p.Host, p.TLS)
+		name = server.Host + ":" + strconv.Itoa(int(server.Port))
+	}
+	if z := c.g.zones[name]; z != nil {
+		return z.target, nil
+	}
+	s, err := upstreamServer(&server)
+	if err != nil {
+		return nil, err
+	}
+	unwritten := config.DefaultKeepalive()
+	z, err := c.pool(upstream.Config{Name: name, Servers: []upstream.Server{s}}, keepalive(&unwritten))
+	if err != nil {
+		return nil, p.Pos.Errorf("%v", err)
+	}
+	z.target = &proxy.Target{Name: p.Host, Pool: &z.current, Idle: z.idle}
+	return z.target, nil
+}
+
+// splitHost takes a host with an optional port apart.
+func splitHost(host string, secure bool) (string, uint16) {
+	port := uint16(80)
+	if secure {
+		port = 443
+	}
+	for i := len(host) - 1; i >= 0 && host[i] != ']'; i-- {
+		if host[i] == ':' {
+			if n, err := strconv.ParseUint(host[i+1:], 10, 16); err == nil {
+				return host[:i], uint16(n)
+			}
+			break
+		}
+	}
+	return host, port
+}
+
+// upstreamServer resolves one server line.
+func upstreamServer(s *config.UpstreamServer) (upstream.Server, error) {
+	out := upstream.Server{
+		Name: s.Address, Weight: s.Weight, MaxConns: s.MaxConns, MaxFails: s.MaxFails, FailTimeout: s.FailTimeout,
+		Backup: s.Backup, Down: s.Down, Drain: s.Drain, Route: s.Route,
+	}
+	if s.Unix != "" {
+		out.Addrs = []upstream.Addr{{Path: s.Unix}}
+		return out, nil
+	}
+	host := s.Host
+	if len(host) > 1 && host[0] == '[' {
+		host = host[1 : len(host)-1]
+	}
+	addrs, err := lookup(host)
+	if err != nil || len(addrs) == 0 {
+		return out, s.Pos.Errorf("host not found in upstream %q", s.Address)
+	}
+	for _, a := range addrs {
+		out.Addrs = append(out.Addrs, upstream.Addr{AddrPort: netip.AddrPortFrom(a, s.Port)})
+	}
+	return out, nil
+}
+
+// methodOf translates a balancing method.
+func methodOf(m *config.Method) upstream.Method {
+	out := upstream.Method{Inflight: m.Inflight}
+	switch m.Time {
+	case config.TimeHeader:
+		out.Measure = upstream.Header
+	case config.TimeLastByte:
+		out.Measure = upstream.LastByte
+	}
+	switch m.Kind {
+	case config.LeastConn:
+		out.Kind = upstream.LeastConn
+	case config.IPHash:
+		out.Kind = upstream.IPHash
+	case config.Hash:
+		out.Kind = upstream.Hash
+		if m.Consistent {
+			out.Kind = upstream.ConsistentHash
+		}
+	case config.Random:
+		out.Kind = upstream.Random
+		if m.Two {
+			out.Kind = upstream.RandomTwo
+		}
+	case config.LeastTime:
+		out.Kind = upstream.LeastTime
+	}
+	return out
+}
+
+// keepalive are the limits of an upstream; without any it sizes itself.
+func keepalive(k *config.Keepalive) connect.Keepalive {
+	out := connect.Keepalive{Connections: k.Connections, Requests: k.Requests, Time: k.Time, Timeout: k.Timeout}
+	if !k.Written {
+		out.Connections = connect.Auto
+	}
+	return out
+}
