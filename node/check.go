@@ -63,6 +63,9 @@ func (o *Options) checkLoaded(cfg *config.Config, set *errorlog.Set, j *journal,
 		return err
 	}
 	defer log.Close()
-	b := o.NewBalancer(BalancerOptions{Logs: set, Log: j.logger(), Version: o.Version})
+	b, err := o.NewBalancer(BalancerOptions{Logs: set, Log: j.logger(), Version: o.Version})
+	if err != nil {
+		return err
+	}
 	return errors.Join(b.Check(cfg), b.Close())
 }

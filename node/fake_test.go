@@ -179,7 +179,7 @@ func (h *harness) options() Options {
 	return Options{
 		File: h.cfg.File, ErrorLog: StderrLog, Version: "1.2.3", Stderr: h.stderr,
 		Ready:       func() error { close(h.ready); return nil },
-		NewBalancer: func(BalancerOptions) Balancer { return h.fakeBalancer },
+		NewBalancer: func(BalancerOptions) (Balancer, error) { return h.fakeBalancer, nil },
 		Load: func(config.Options) (*config.Config, error) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

@@ -52,8 +52,8 @@ type Options struct {
 	// nil. Its error is logged, the node goes on.
 	Ready func() error
 
-	// NewBalancer makes the balancer.
-	NewBalancer func(BalancerOptions) Balancer
+	// NewBalancer makes the balancer; that of package lb if nil.
+	NewBalancer func(BalancerOptions) (Balancer, error)
 
 	// Load reads the configuration; config.Load if nil.
 	Load func(config.Options) (*config.Config, error)
@@ -77,7 +77,7 @@ func (o *Options) validate() error {
 		return errors.New("node: no Stderr")
 	}
 	if o.NewBalancer == nil {
-		return errors.New("node: no NewBalancer")
+		o.NewBalancer = newDataPlane
 	}
 	if o.File == "" {
 		o.File = config.DefaultFile

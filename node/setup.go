@@ -44,7 +44,10 @@ func (n *Node) start() error {
 		return err
 	}
 
-	n.balancer = n.opts.NewBalancer(BalancerOptions{Logs: n.logs, Log: n.journal.logger(), Version: n.opts.Version})
+	n.balancer, err = n.opts.NewBalancer(BalancerOptions{Logs: n.logs, Log: n.journal.logger(), Version: n.opts.Version})
+	if err != nil {
+		return err
+	}
 	n.onStop("stopping the balancer", n.balancer.Close)
 
 	// Every socket listens and every file is open after this.
