@@ -76,8 +76,11 @@ func (l *Listen) parseAddress(s string) (last uint16, bad string) {
 	case host == "*":
 		l.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), l.Port)
 	case strings.HasPrefix(host, "["):
-		a, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		if err != nil || !strings.HasSuffix(host, "]") || !a.Is6() {
+		if !strings.HasSuffix(host, "]") {
+			return 0, "invalid host"
+		}
+		a, err := netip.ParseAddr(host[1 : len(host)-1])
+		if err != nil || !a.Is6() {
 			return 0, "invalid IPv6 address"
 		}
 		l.Addr = netip.AddrPortFrom(a, l.Port)

@@ -111,8 +111,8 @@ func setSplitClients(s *scope, d *Directive) error {
 // parsePercent reads "N%", with up to two decimals, in hundredths.
 func parsePercent(s string) (int, bool) {
 	s, ok := strings.CutSuffix(s, "%")
-	whole, fraction, dot := strings.Cut(s, ".")
-	if !ok || len(fraction) > 2 || dot && fraction == "" || len(whole) > 3 {
+	whole, fraction, _ := strings.Cut(s, ".")
+	if !ok || len(fraction) > 2 || len(whole) > 3 {
 		return 0, false
 	}
 	return parseNumber(whole + (fraction + "00")[:2])
@@ -177,7 +177,7 @@ func (g *Geo) line(s *scope, d *Directive) error {
 		return err
 	}
 	e.Value = d.Args[0]
-	g.put(s, e)
+	g.put(s, e, d.Name)
 	return nil
 }
 
@@ -185,10 +185,7 @@ func (g *Geo) line(s *scope, d *Directive) error {
 func (g *Geo) entry(s *scope, d *Directive, text string) (GeoEntry, error) {
 	e := GeoEntry{Pos: d.Pos}
 	if g.Ranges {
-		low, high, isRange := strings.Cut(text, "-")
-		if !isRange {
-			high = low
-		}
+		low, high, _ := strings.Cut(text, "-")
 		var err1, err2 error
 		e.Low, err1 = netip.ParseAddr(low)
 		e.High, err2 = netip.ParseAddr(high)
@@ -213,8 +210,8 @@ func (g *Geo) index(e *GeoEntry) int {
 	return slices.IndexFunc(g.Entries, func(o GeoEntry) bool { return o.sameKey(e) })
 }
 
-// put adds e; a network written before gets the new value.
-func (g *Geo) put(s *scope, e GeoEntry) {
+// put adds e, written as key; a network written before gets the new value.
+func (g *Geo) put(s *scope, e GeoEntry, key string) {
 	i := g.index(&e)
 	if i < 0 {
 		g.Entries = append(g.Entries, e)
@@ -225,7 +222,7 @@ func (g *Geo) put(s *scope, e GeoEntry) {
 	if g.Ranges {
 		what = "range"
 	}
-	s.warn(e.Pos, "duplicate "+what+` with value "`+e.Value+`", old value: "`+old.Value+`"`, "")
+	s.warn(e.Pos, "duplicate "+what+` "`+key+`", value: "`+e.Value+`", old value: "`+old.Value+`"`, "")
 	old.Value = e.Value
 }
 
@@ -238,6 +235,10 @@ func (g *Geo) remove(s *scope, d *Directive) error {
 		g.Entries = slices.Delete(g.Entries, i, i+1)
 		return nil
 	}
-	s.warn(d.Pos, `no network "`+d.Args[0]+`" to delete`, "")
+	what := "network"
+	if g.Ranges {
+		what = "address range"
+	}
+	s.warn(d.Pos, "no "+what+` "`+d.Args[0]+`" to delete`, "")
 	return nil
 }

@@ -257,7 +257,7 @@ type Geo struct {
 	Ranges    bool
 	Proxies   []netip.Prefix
 	Recursive bool
-	Entries   []GeoEntry // later entries replace equal ones; delete is applied
+	Entries   []GeoEntry // delete is applied; of overlapping ranges the later one counts
 }
 
 // GeoEntry is a network, or with ranges a range of addresses, and its value.

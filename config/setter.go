@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -240,6 +241,10 @@ func oneOf(at func(*scope) *[]string, list ...string) setter {
 			i := indexFold(list, a)
 			if i < 0 {
 				return d.Pos.Errorf(`invalid value "%s"`, a)
+			}
+			if slices.Contains(got, list[i]) {
+				s.warn(d.Pos, `duplicate value "`+a+`"`, "")
+				continue
 			}
 			got = append(got, list[i])
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,9 @@ func setUpstream(s *scope, d *Directive) error {
 	if len(u.Servers) == 0 && u.Zone == "" {
 		return d.End.Errorf("no servers are inside upstream")
 	}
+	if len(u.Servers) > 0 && !slices.ContainsFunc(u.Servers, func(s UpstreamServer) bool { return !s.Backup }) {
+		return d.Pos.Errorf(`no servers in upstream "%s"`, name)
+	}
 	s.http.Upstreams = append(s.http.Upstreams, u)
 	return nil
 }
@@ -35,7 +39,7 @@ func setZone(s *scope, d *Directive) error {
 		return nil
 	}
 	n, ok := parseSize(d.Args[1])
-	if !ok || n == 0 {
+	if !ok {
 		return d.Pos.Errorf(`invalid zone size "%s"`, d.Args[1])
 	}
 	if n < 8*pageSize {
