@@ -103,7 +103,8 @@ func setLimitExcept(s *scope, d *Directive) error {
 	}
 	s.location.LimitExcept = l
 	s.after = append(s.after, func() error {
-		l.Body = &Location{Pos: d.Pos, Kind: MatchLimitExcept, Proxy: s.location.Proxy}
+		l.Body = &Location{Pos: d.Pos, Kind: MatchLimitExcept, Proxy: s.location.Proxy,
+			StubStatus: s.location.StubStatus, Pending: s.location.Pending}
 		return buildLocation(s, d, l.Body, InLimitExcept)
 	})
 	return nil

@@ -103,8 +103,8 @@ func (b *builder) checkNames(a *address) error {
 			key := string(rune('0'+n.Kind)) + n.Name
 			if seen[key] {
 				b.cfg.Warnings = append(b.cfg.Warnings, Warning{
-					Msg:  `conflicting server name "` + n.Name + `" on ` + a.listen.Key() + ", ignored",
-					Hint: "also at " + n.place(srv).String(),
+					Pos: n.place(srv),
+					Msg: `conflicting server name "` + n.Name + `" on ` + a.listen.Key() + ", ignored",
 				})
 			}
 			seen[key] = true

@@ -93,6 +93,7 @@ func generalDifferences() [][2]string {
 		{"`proxy_http_version 2`", "coming; HTTP/1.1 is spoken until then"},
 		{"`server … slow_start`, `resolve`, `service`, `route`", "coming"},
 		{"`resolver … status_zone`", "coming"},
+		{"`api`, `grpc_pass`", "coming; until then the location answers 503 and never serves files in their place"},
 		{"`ssl_protocols SSLv2`, `SSLv3`", "these protocols do not exist; naming nothing else is an error"},
 		{"relative names", "of included files, certificates and keys: from the directory of the main file; of logs, roots, pid and temporary paths: from the prefix, which is the directory of the main file unless `-p` names another"},
 		{"defaults", "logs go to `/var/log/weir`, temporary files to `/var/lib/weir`"},

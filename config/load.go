@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -101,7 +103,22 @@ func Load(opts Options) (*Config, error) {
 	if err := b.build(append(tree, file...)); err != nil {
 		return nil, err
 	}
+	cfg.sortRemarks()
 	return cfg, nil
+}
+
+// sortRemarks puts notes and warnings into the order of the files, which is not
+// that in which blocks are walked.
+func (c *Config) sortRemarks() {
+	order := map[string]int{}
+	for i, f := range c.Files {
+		order[f.Name] = i + 1
+	}
+	compare := func(a, b Pos) int {
+		return cmp.Or(cmp.Compare(order[a.File], order[b.File]), cmp.Compare(a.Line, b.Line))
+	}
+	slices.SortStableFunc(c.Notes, func(a, b Note) int { return compare(a.Pos, b.Pos) })
+	slices.SortStableFunc(c.Warnings, func(a, b Warning) int { return compare(a.Pos, b.Pos) })
 }
 
 func withSlash(dir string) string { return strings.TrimSuffix(dir, "/") + "/" }

@@ -158,3 +158,32 @@ func TestProxyDerivedSizes(t *testing.T) {
 		t.Errorf("busy size is %d", got)
 	}
 }
+
+func TestLastContentHandlerWins(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text, pending     string
+		proxy, stubStatus bool
+	}{
+		{"", "", false, false},
+		{"proxy_pass http://a; stub_status;", "", false, true},
+		{"stub_status; proxy_pass http://a;", "", true, false},
+		{"api; proxy_pass http://a;", "", true, false},
+		{"proxy_pass http://a; api;", "api", false, false},
+		{"grpc_pass a:1;", "grpc_pass", false, false},
+	} {
+		for _, body := range []bool{false, true} {
+			cfg, err := loadText("http { server { location / { if ($host) { } " + c.text + " } } }")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := cfg.HTTP.Servers[0].Locations[0]
+			if body {
+				l = l.Rewrite[0].(*If).Body
+			}
+			if (l.Proxy != nil) != c.proxy || l.StubStatus != c.stubStatus || l.Pending != c.pending {
+				t.Errorf("%q (if body: %v): proxy %v, stub_status %v, pending %q", c.text, body, l.Proxy, l.StubStatus, l.Pending)
+			}
+		}
+	}
+}

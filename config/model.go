@@ -231,9 +231,15 @@ type Location struct {
 	Rewrite     []Instruction // set, if, rewrite, return, break in the order of the file
 	TryFiles    *TryFiles
 	LimitExcept *LimitExcept
-	Proxy       *ProxyPass // nil unless proxied; bodies of if and limit_except inherit it
-	StubStatus  bool
-	Internal    bool
+
+	// The content handler, of which at most one is set: the last one written.
+	// Bodies of if and limit_except inherit it. Without one, files are served.
+	Proxy      *ProxyPass
+	StubStatus bool
+	// Pending names a content handler that is not in force yet. Requests must not
+	// get files in its place: they are answered 503.
+	Pending  string
+	Internal bool
 }
 
 // LimitExcept is a limit_except block: its body applies to every other method.

@@ -5,7 +5,7 @@ import "strings"
 // setProxyPass reads the address requests are passed to.
 func setProxyPass(s *scope, d *Directive) error {
 	p := &ProxyPass{Pos: d.Pos, URL: d.text(0)}
-	s.location.Proxy = p
+	s.location.Proxy, s.location.StubStatus, s.location.Pending = p, false, ""
 	if hasVars(p.URL.Value) {
 		p.Vars = true
 		return nil

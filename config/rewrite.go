@@ -91,7 +91,7 @@ func setIf(s *scope, d *Directive) error {
 	s.after = append(s.after, func() error {
 		op.Body = &Location{Pos: d.Pos, Kind: MatchIf}
 		if s.location != nil {
-			op.Body.Proxy, op.Body.StubStatus = s.location.Proxy, s.location.StubStatus
+			op.Body.Proxy, op.Body.StubStatus, op.Body.Pending = s.location.Proxy, s.location.StubStatus, s.location.Pending
 		}
 		return buildLocation(s, d, op.Body, in)
 	})

@@ -20,7 +20,7 @@ func contentRows() []row {
 			return nil
 		}},
 		{name: "stub_status", in: InLocation, args: args0 | args1, set: func(s *scope, _ *Directive) error {
-			s.location.StubStatus = true
+			s.location.Proxy, s.location.StubStatus, s.location.Pending = nil, true, ""
 			return nil
 		}},
 		{name: "stub_status", in: InServer, state: Refused, why: "outside of a location it would answer every request of the server"},

@@ -124,7 +124,7 @@ func comingRows() []row {
 			"proxy_cache_revalidate proxy_force_ranges proxy_cache_rfc"),
 
 		soon(InServer|InLocation|InLocationIf, args1, "status_zone"),
-		soon(InLocation, args0|args1, "api"),
+		rowsOf(row{in: InLocation, args: args0 | args1, state: Coming, set: pending}, "api"),
 		many(InHTTP, args3, "keyval"),
 		many(InHTTP, argsMore1, "keyval_zone"),
 		many(InLocation, argsAny, "health_check"),
@@ -147,13 +147,19 @@ func comingRows() []row {
 	)
 }
 
+// pending keeps files from being served where a content handler is missing.
+func pending(s *scope, d *Directive) error {
+	s.location.Proxy, s.location.StubStatus, s.location.Pending = nil, false, d.Name
+	return nil
+}
+
 func grpcRows() []row {
 	soon := func(a args, names string) []row { return rowsOf(row{in: inHTTPAll, args: a, state: Coming}, names) }
 	many := func(a args, names string) []row {
 		return rowsOf(row{in: inHTTPAll, args: a, state: Coming, many: true}, names)
 	}
 	return join(
-		rowsOf(row{in: InLocation | InLocationIf, args: args1, state: Coming}, "grpc_pass"),
+		rowsOf(row{in: InLocation | InLocationIf, args: args1, state: Coming, set: pending}, "grpc_pass"),
 		many(args2, "grpc_set_header"),
 		many(args1, "grpc_hide_header grpc_pass_header"),
 		many(argsMore1, "grpc_ignore_headers grpc_next_upstream grpc_ssl_protocols"),
