@@ -108,7 +108,7 @@ func (f *Files) failed(r *request.Request, call string, name []byte, err error) 
 	switch {
 	case isMissing(err):
 		status, level = http.StatusNotFound, errorlog.Error
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.EMLINK):
+	case isForbidden(err):
 		status, level = http.StatusForbidden, errorlog.Error
 	}
 	if status != http.StatusNotFound || f.logNotFound {
@@ -120,6 +120,11 @@ func (f *Files) failed(r *request.Request, call string, name []byte, err error) 
 // isMissing tells the errors that mean that there is no such file.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
+}
+
+// isForbidden tells the errors that mean that the file must not be read.
+func isForbidden(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK)
 }
 
 func quoted(name []byte) string { return `"` + string(name) + `"` }

@@ -69,7 +69,7 @@ func (f *Files) testDir(r *request.Request, dir, name []byte) (request.Verdict, 
 func (f *Files) indexFailed(r *request.Request, name []byte, err error) request.Verdict {
 	cause := " (" + errorlog.System(err).Error() + ")"
 	switch {
-	case errors.Is(err, fs.ErrPermission):
+	case isForbidden(err):
 		r.LogError(errorlog.Error, quoted(name)+" is forbidden"+cause)
 		return r.Reject(http.StatusForbidden)
 	case isMissing(err):

@@ -90,13 +90,16 @@ func take(r *request.Request, found []byte, dir bool) {
 	path := found
 	switch {
 	case r.Alias && r.AliasCut < 0:
-		if dir {
+		if dir || len(found) == 0 { // the alias itself
 			return
 		}
 		r.AliasCut = 0 // from here on the path is added to what the alias names
 	case r.Alias && r.AliasCut <= len(r.Path):
 		arena := r.Arena()
 		path = arena.Keep(append(append(arena.Take(), r.Path[:r.AliasCut]...), found...))
+	}
+	if len(path) == 0 { // "/" without its slash: the root itself
+		path = []byte{'/'}
 	}
 	if !bytes.Equal(path, r.Path) {
 		r.Path, r.Plain = path, false
