@@ -52,6 +52,9 @@ func parseAddr(b []byte) (netip.Addr, bool) {
 	if v4, ok := parseIPv4(b); ok {
 		return v4, true
 	}
+	if bytes.IndexByte(b, ':') < 0 {
+		return netip.Addr{}, false
+	}
 	addr, err := netip.ParseAddr(string(b))
 	return addr, err == nil
 }
