@@ -2,7 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 
 	"github.com/weir-lb/weir/config"
@@ -143,7 +145,11 @@ func (n *Node) endOfDrain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if n.cfg.WorkerShutdown > 0 {
+	if n.keeper != nil && errors.Is(err, fs.ErrPermission) {
+		n.journal.logf(errorlog.Info, "left to the keeper: %s", err)
+		return nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
 		n.journal.logf(errorlog.Notice, "worker_shutdown_timeout is over, closing what is left: %s", err)
 		return nil
 	}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestUser gives up the rights of root, keeps what a reload needs, and still
+// leaves nothing behind.
+func TestUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIP-PROGRAM root: only root can become another user")
+	}
+	s := newSite(t)
+	s.write("one", "user nobody;", "")
+	s.start()
+	if got := s.get(); got != "one" {
+		t.Errorf("reply: %q", got)
+	}
+	for _, line := range s.threads("Uid", "CapEff", "CapPrm") {
+		switch strings.Join(strings.Fields(line), " ") {
+		case "Uid: 65534 65534 65534 65534", "CapEff: 0000000000000400", "CapPrm: 0000000000000400":
+		default:
+			t.Errorf("a thread has %s", line)
+		}
+	}
+
+	// A port below 1024, on an address of loopback that is this test's own.
+	address := fmt.Sprintf("127.%d.%d.%d:99", 100+s.cmd.Process.Pid>>16&63, s.cmd.Process.Pid>>8&255, s.cmd.Process.Pid&255)
+	s.write("two", "user nobody;", "listen "+address+";")
+	s.signal("reload")
+	s.logs("generation 2 serves")
+	reply, err := http.Get("http://" + address + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply.Body.Close()
+
+	key := filepath.Join(s.dir, "key.pem")
+	if err := os.WriteFile(key, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.write("three", "user nobody;", "listen unix:DIR/tls ssl; ssl_certificate DIR/key.pem; ssl_certificate_key DIR/key.pem;")
+	if stderr, _ := s.weir("-t"); !strings.Contains(stderr, `user "nobody" cannot read "`+key+`"`) {
+		t.Errorf("-t does not warn: %s", stderr)
+	}
+	s.signal("reload")
+	s.logs(key + `"`)
+	s.logs("the configuration of before stays in force")
+
+	s.signal("quit")
+	s.end()
+	if _, err := os.Lstat(s.socket); err == nil {
+		t.Error("the unix socket is left behind")
+	}
+}
+
+// threads gives lines of /proc/PID/status of every thread.
+func (s *site) threads(names ...string) []string {
+	s.t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", s.cmd.Process.Pid))
+	if err != nil || len(files) == 0 {
+		s.t.Fatalf("no threads: %v", err)
+	}
+	var lines []string
+	for _, file := range files {
+		for line := range strings.Lines(s.read(file)) {
+			for _, name := range names {
+				if strings.HasPrefix(line, name+":") {
+					lines = append(lines, line)
+				}
+			}
+		}
+	}
+	return lines
+}
