@@ -1,6 +1,7 @@
 package route
 
 import (
+	"sync"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/variable"
@@ -114,15 +115,22 @@ func (s *Script) compileIf(t *variable.Table, block *config.If) error {
 // Run executes the script. Path, Args and assigned variables of the request
 // change; nothing is answered yet. A nil Script changes nothing.
 func (s *Script) Run(r *request.Request) Outcome {
-	o := Outcome{Branch: -1}
 	if s == nil {
-		return o
+		return Outcome{Branch: -1}
 	}
+	o := outcomes.Get().(*Outcome)
+	*o = Outcome{Branch: -1}
 	for at := 0; at < len(s.steps); {
-		at = s.steps[at].run(r, &o, at)
+		at = s.steps[at].run(r, o, at)
 	}
-	return o
+	result := *o
+	outcomes.Put(o)
+	return result
 }
+
+// outcomes are lent to the steps, which are called through an interface, so
+// that a run allocates nothing.
+var outcomes = sync.Pool{New: func() any { return new(Outcome) }}
 
 // breakStep is `break`: what was rewritten stays in this location.
 type breakStep struct{}

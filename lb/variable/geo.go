@@ -19,6 +19,7 @@ type Client interface {
 // Geo is a compiled geo block: a variable whose value is found by an address.
 type Geo struct {
 	conf      *config.Geo
+	conflict  error // over the variable's name; told by Compile
 	source    *Text // nil: the client's address
 	segments  []segment
 	otherwise []byte
@@ -35,12 +36,15 @@ type segment struct {
 // is read.
 func NewGeo(t *Table, conf *config.Geo) *Geo {
 	g := &Geo{conf: conf, otherwise: []byte(conf.Default)}
-	t.AddCached(conf.Name, g.get)
+	g.conflict = t.AddBlock(conf.Name, g.get)
 	return g
 }
 
 // Compile resolves the block's variable and arranges its addresses.
 func (g *Geo) Compile(t *Table) (err error) {
+	if g.conflict != nil {
+		return g.conf.Pos.Errorf("%v", g.conflict)
+	}
 	if !g.conf.Source.IsZero() {
 		if g.source, err = CompileConfig(t, g.conf.Source); err != nil {
 			return err

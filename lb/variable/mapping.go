@@ -6,6 +6,7 @@ import "github.com/weir-lb/weir/config"
 // value of a text.
 type Mapping struct {
 	conf      *config.Map
+	conflict  error // over the variable's name; told by Compile
 	source    *Text
 	literals  Hostnames[*Text] // without `hostnames` it holds plain keys only
 	plain     map[string]*Text
@@ -23,10 +24,9 @@ type mappedRegex struct {
 // whatever the order of the file; Compile must follow before it is read.
 func NewMapping(t *Table, conf *config.Map) *Mapping {
 	m := &Mapping{conf: conf, plain: map[string]*Text{}}
-	if conf.Volatile {
+	m.conflict = t.AddBlock(conf.Name, m.get)
+	if m.conflict == nil && conf.Volatile {
 		t.Add(Variable{Name: conf.Name, Get: m.get})
-	} else {
-		t.AddCached(conf.Name, m.get)
 	}
 	return m
 }
@@ -34,6 +34,9 @@ func NewMapping(t *Table, conf *config.Map) *Mapping {
 // Compile resolves the texts and expressions of the map; every variable that
 // they name must be in the table.
 func (m *Mapping) Compile(t *Table) (err error) {
+	if m.conflict != nil {
+		return m.conf.Pos.Errorf("%v", m.conflict)
+	}
 	if m.source, err = CompileConfig(t, m.conf.Source); err != nil {
 		return err
 	}

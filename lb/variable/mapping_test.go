@@ -74,6 +74,7 @@ func TestMappingErrors(t *testing.T) {
 		`unknown "nothing" variable`:       mapOf(false, "a $nothing"),
 		`invalid regular expression "(a"`:  mapOf(false, "~(a 1"),
 		`the duplicate "key" variable`:     mapOf(false, "~(?<key>a) 1"),
+		`the duplicate "Key" variable`:     {Name: "Key"},
 		`unknown "x" variable`:             {Name: "v", Source: config.Text{Value: "$x"}},
 		`invalid variable name in "$+ abc`: {Name: "v", Default: config.Text{Value: "$+ abc"}},
 	} {

@@ -10,9 +10,10 @@ import (
 // Split is a compiled split_clients block: the hash of a text decides which
 // value its variable has.
 type Split struct {
-	conf   *config.SplitClients
-	source *Text
-	parts  []share
+	conf     *config.SplitClients
+	conflict error // over the variable's name; told by Compile
+	source   *Text
+	parts    []share
 }
 
 // share is one value and the hash below which it is taken; the rest ends at
@@ -26,12 +27,15 @@ type share struct {
 // before it is read.
 func NewSplit(t *Table, conf *config.SplitClients) *Split {
 	s := &Split{conf: conf}
-	t.AddCached(conf.Name, s.get)
+	s.conflict = t.AddBlock(conf.Name, s.get)
 	return s
 }
 
 // Compile resolves the texts of the block.
 func (s *Split) Compile(t *Table) (err error) {
+	if s.conflict != nil {
+		return s.conf.Pos.Errorf("%v", s.conflict)
+	}
 	if s.source, err = CompileConfig(t, s.conf.Source); err != nil {
 		return err
 	}

@@ -81,6 +81,27 @@ func (t *Table) AddCached(name string, get Getter) {
 	}})
 }
 
+// AddBlock puts in the variable of a map, geo or split_clients block: computed
+// once per source, unless `set` gave it a value before. It takes the place of
+// an earlier one that can be assigned; a name that is read only is an error in
+// nginx's words.
+func (t *Table) AddBlock(name string, get Getter) error {
+	if v, ok := t.names[strings.ToLower(name)]; ok && v.Set == nil {
+		return duplicate(name)
+	}
+	t.AddCached(name, get)
+	slot := t.slots - 1
+	t.names[strings.ToLower(name)].Set = assign(slot)
+	return nil
+}
+
+func duplicate(name string) error { return fmt.Errorf("the duplicate %q variable", name) }
+
+// assign is the setter of the variable that holds a slot.
+func assign(slot int) Setter {
+	return func(s Source, value []byte) { *s.Memo(slot) = Memo{Value: value, Known: true, Found: true} }
+}
+
 // AddAssigned returns the variable that `set`, a named capture or a module
 // assigns at run time; before the first assignment it is empty. A name that
 // can be assigned already is returned as it is; one that is read only is an
@@ -88,7 +109,7 @@ func (t *Table) AddCached(name string, get Getter) {
 func (t *Table) AddAssigned(name string) (*Variable, error) {
 	if v, ok := t.names[strings.ToLower(name)]; ok {
 		if v.Set == nil {
-			return nil, fmt.Errorf("the duplicate %q variable", name)
+			return nil, duplicate(name)
 		}
 		return v, nil
 	}
@@ -99,9 +120,7 @@ func (t *Table) AddAssigned(name string) (*Variable, error) {
 			m := s.Memo(slot)
 			return m.Value, m.Found
 		},
-		Set: func(s Source, value []byte) {
-			*s.Memo(slot) = Memo{Value: value, Known: true, Found: true}
-		},
+		Set: assign(slot),
 	})
 	return t.names[strings.ToLower(name)], nil
 }
