@@ -1,0 +1,112 @@
+package clustertest
+
+import (
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/weir-lb/weir/cluster-test/process"
+	"github.com/weir-lb/weir/cluster-test/program"
+	"github.com/weir-lb/weir/examples/app"
+)
+
+// buildWeir builds the program as make does and returns its path.
+func buildWeir(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "weir")
+	build := exec.CommandContext(t.Context(), program.Need(t, "go"), "build", "-buildvcs=false", "-o", path, "./cmd/weir")
+	build.Dir = top
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// binary is weir as a process of its own, in front of two example applications, with a configuration that changes.
+type binary struct {
+	*process.Process
+	dir, addr string
+	servers   []string // addresses
+}
+
+// startBinary builds and starts weir with generation 0 of its configuration.
+func startBinary(t *testing.T) *binary {
+	t.Helper()
+	b := &binary{dir: t.TempDir()}
+	for _, name := range []string{"one", "two"} {
+		server := httptest.NewServer(app.New(name))
+		t.Cleanup(server.Close)
+		b.servers = append(b.servers, strings.TrimPrefix(server.URL, "http://"))
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.addr = listener.Addr().String()
+	listener.Close()
+	b.write(t, 0)
+	b.Process, err = process.Start(process.Options{
+		Name: "weir", Program: buildWeir(t), Args: []string{"-p", b.dir, "-c", b.conf()}, Log: filepath.Join(b.dir, "output"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Stop(syscall.SIGTERM, 10*time.Second) })
+	err = b.Await(t.Context(), 10*time.Second, func() error {
+		conn, err := net.Dial("tcp", b.addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *binary) conf() string { return filepath.Join(b.dir, "weir.conf") }
+
+// write puts a generation of the configuration in the place of the last one. Every second one has a server more and
+// another balancing method.
+func (b *binary) write(t *testing.T, generation int) {
+	t.Helper()
+	extra := ""
+	if generation%2 == 1 {
+		extra = "least_conn; server " + b.servers[0] + " weight=2;"
+	}
+	text := fmt.Sprintf(`worker_processes 2;
+error_log error.log notice;
+pid weir.pid;
+events {}
+http {
+    access_log access.log;
+    keepalive_requests 100000000;
+    map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+    upstream servers { %s server %s; server %s; }
+    server {
+        listen %s;
+        add_header X-Generation %d always;
+        location / {
+            proxy_pass http://servers;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+        }
+    }
+}
+`, extra, b.servers[0], b.servers[1], b.addr, generation)
+	if err := os.WriteFile(b.conf()+".new", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(b.conf()+".new", b.conf()); err != nil {
+		t.Fatal(err)
+	}
+}
