@@ -118,7 +118,7 @@ func (c *compiler) server(conf *config.Server) (*server, error) {
 	if s.own, err = c.location(own); err != nil {
 		return nil, err
 	}
-	if s.script, err = route.CompileScript(c.g.table, conf.Rewrite); err != nil {
+	if s.script, err = c.scriptOf(conf.Rewrite); err != nil {
 		return nil, err
 	}
 	if s.own.branches, err = c.branches(s.script); err != nil {

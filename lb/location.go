@@ -147,7 +147,7 @@ func (c *compiler) replies(l *location) (err error) {
 
 // rewriting compiles the script and the locations that it may lead into.
 func (c *compiler) rewriting(l *location) (err error) {
-	if l.script, err = route.CompileScript(c.g.table, l.conf.Rewrite); err != nil {
+	if l.script, err = c.scriptOf(l.conf.Rewrite); err != nil {
 		return err
 	}
 	if l.branches, err = c.branches(l.script); err != nil {
@@ -163,7 +163,18 @@ func (c *compiler) rewriting(l *location) (err error) {
 	return nil
 }
 
+// scriptOf compiles a rewrite phase; an empty one is nil, which costs nothing.
+func (c *compiler) scriptOf(list []config.Instruction) (*route.Script, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return route.CompileScript(c.g.table, list)
+}
+
 func (c *compiler) branches(s *route.Script) (list []*location, err error) {
+	if s == nil {
+		return nil, nil
+	}
 	for _, branch := range s.Branches() {
 		l, err := c.location(branch.Body)
 		if err != nil {

@@ -30,9 +30,11 @@ type Head struct {
 // Reset empties the head and gives it the buffer that spans refer to.
 func (h *Head) Reset(buf []byte) {
 	h.Buf = buf
-	h.Fields = h.Fields[:0]
 	h.CRLF = true
-	h.first = [fieldCount]uint16{}
+	if len(h.Fields) > 0 {
+		h.Fields = h.Fields[:0]
+		h.first = [fieldCount]uint16{}
+	}
 }
 
 // Bytes returns the bytes of a span.

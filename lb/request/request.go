@@ -114,19 +114,19 @@ type Request struct {
 // Reset makes the request ready for the next one of a connection; slots is
 // the number of memos the configuration's variables need.
 func (r *Request) Reset(conn *Conn, slots int) {
-	head, attempts, memos, captures := r.Head, r.Attempts[:0], r.memos, r.Captures
-	upstream, replyTrailers := r.Upstream, r.Trailers
-	added, arena, trailers := r.Reply.Added[:0], r.arena, r.Body.Trailers
-	*r = Request{Conn: conn, Head: head, Attempts: attempts, arena: arena}
+	memos := r.memos
 	r.Head.Reset(nil)
-	r.Upstream, r.Trailers = upstream, replyTrailers
 	r.Upstream.Reset(nil)
 	r.Trailers.Reset(nil)
+	r.Body.Trailers.Reset(nil)
 	r.arena.Reset()
-	r.Captures.pairs = captures.pairs[:0]
-	r.Reply.Added = added
-	r.Reply.Length = -1
-	r.Body.Trailers = trailers
+	*r = Request{
+		Conn: conn, Head: r.Head, Upstream: r.Upstream, Trailers: r.Trailers, arena: r.arena,
+		Attempts: r.Attempts[:0],
+		Captures: Captures{pairs: r.Captures.pairs[:0]},
+		Reply:    Reply{Added: r.Reply.Added[:0], Length: -1},
+		Body:     Body{Trailers: r.Body.Trailers},
+	}
 	if cap(memos) < slots {
 		memos = make([]variable.Memo, slots)
 	}

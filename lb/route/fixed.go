@@ -30,14 +30,18 @@ func CompileReturn(t variable.Names, in *config.Return) (*Fixed, error) {
 func (f *Fixed) Answer(s variable.Source) (status int, location, body []byte) {
 	switch {
 	case IsRedirect(f.status):
-		return f.status, f.text.Value(s), nil
+		return f.status, notNil(f.text.Value(s)), nil
 	case f.text == nil && f.status >= 400:
 		return f.status, nil, nil
 	}
-	if body = f.text.Value(s); body == nil {
-		body = []byte{}
+	return f.status, nil, notNil(f.text.Value(s))
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
 	}
-	return f.status, nil, body
+	return b
 }
 
 // IsRedirect tells whether a text beside this status is a URL for Location.
@@ -61,6 +65,15 @@ type Base struct {
 	Name  []byte         // the virtual server's first name
 }
 
+// appendHost writes an address as the host of a URL; an IPv6 one stands in
+// brackets there (RFC 3986, 3.2.2), which nginx forgets.
+func appendHost(dst []byte, a netip.Addr) []byte {
+	if !a.Is6() {
+		return a.AppendTo(dst)
+	}
+	return append(a.AppendTo(append(dst, '[')), ']')
+}
+
 // AppendLocation writes the value of a Location field: a path becomes an
 // absolute URL, unless `absolute_redirect` is off; all else stays as it is.
 func AppendLocation(dst []byte, b *Base, location []byte) []byte {
@@ -79,8 +92,8 @@ func AppendLocation(dst []byte, b *Base, location []byte) []byte {
 		dst = append(dst, b.Name...)
 	case len(b.Host) > 0:
 		dst = append(dst, b.Host...)
-	case b.Local.IsValid():
-		dst = b.Local.Addr().AppendTo(dst)
+	default:
+		dst = appendHost(dst, b.Local.Addr())
 	}
 	if b.PortIncluded && port != 0 && port != standard {
 		dst = append(dst, ':')

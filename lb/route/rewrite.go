@@ -1,10 +1,10 @@
 package route
 
 import (
-	"sync"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/variable"
+	"sync"
 )
 
 // MaxRedirects is how often rewriting and internal redirects together may send
