@@ -38,8 +38,9 @@ func (j *job) errorRedirect(status int, page route.Page) request.Verdict {
 	r := &j.r
 	j.paged = true
 	r.ErrStatus = page.Status
-	location := r.Reply.Location
+	location, added := r.Reply.Location, r.Reply.Added
 	r.Reply.Clear()
+	r.Reply.Added = added // Content-Range, WWW-Authenticate: they belong to the status
 	if page.Kind == route.PageRedirect {
 		r.ErrStatus = 0
 		r.Reply.Location = page.Target

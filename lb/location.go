@@ -210,6 +210,8 @@ func (c *compiler) serving(l *location) error {
 		l.handlers = append(l.handlers, h)
 	}
 	switch {
+	case l.conf.Pending != "": // what would answer here is not there yet, and files must not be shown in its place
+		l.handlers = append(l.handlers, unavailable{})
 	case l.conf.StubStatus:
 		l.handlers = append(l.handlers, &stubStatus{c.b})
 	case l.conf.Proxy != nil:
@@ -227,6 +229,12 @@ func (c *compiler) serving(l *location) error {
 	}
 	return nil
 }
+
+// unavailable answers for content that this version cannot make.
+type unavailable struct{}
+
+// Serve implements request.Handler.
+func (unavailable) Serve(r *request.Request) request.Verdict { return r.Reject(503) }
 
 // errorLog opens an error log, once for equal settings.
 func (c *compiler) errorLog(logs []config.ErrorLog) (*errorlog.Logger, error) {

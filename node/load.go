@@ -66,9 +66,9 @@ func (j *journal) remarks(cfg *config.Config, list bool) {
 	meaningless := 0
 	for _, n := range cfg.Notes {
 		switch {
-		case n.State != config.Meaningless:
+		case n.State == config.Coming:
 			j.logf(errorlog.Warn, "%s", n)
-		case list:
+		case list || n.State == config.Supported:
 			j.logf(errorlog.Notice, "%s", n)
 		default:
 			meaningless++
