@@ -12,10 +12,33 @@ import (
 // Locations finds the location of a path among those of one server, or among
 // those nested in one location.
 type Locations[T any] struct {
+	names    []string    // of the prefixes, close together for the search
 	prefixes []prefix[T] // sorted by name
-	slashed  map[string]int
+	slashed  slashed
 	regexes  []regexLocation[T]
 	named    map[string]T
+}
+
+// slashed finds the prefixes with a redirect by their names without the slash.
+type slashed struct {
+	index   map[string]int
+	lengths uint64 // bit n: there is a name of n bytes (modulo 64)
+}
+
+func (s *slashed) add(name string, i int) {
+	if s.index == nil {
+		s.index = map[string]int{}
+	}
+	s.index[name] = i
+	s.lengths |= 1 << (len(name) % 64)
+}
+
+func (s *slashed) find(path []byte) (int, bool) {
+	if s.lengths&(1<<(len(path)%64)) == 0 {
+		return 0, false
+	}
+	i, ok := s.index[string(path)]
+	return i, ok
 }
 
 // prefix is a name with the locations that bear it: `= name`, `name`, or both.
@@ -135,13 +158,10 @@ func (l *Locations[T]) arrange() {
 				break
 			}
 		}
-		if p.redirect == nil {
-			continue
+		l.names = append(l.names, p.name)
+		if p.redirect != nil {
+			l.slashed.add(strings.TrimSuffix(p.name, "/"), i)
 		}
-		if l.slashed == nil {
-			l.slashed = map[string]int{}
-		}
-		l.slashed[strings.TrimSuffix(p.name, "/")] = i
 	}
 }
 
@@ -202,7 +222,7 @@ func (l *Locations[T]) find(path []byte, s variable.Source, hit *Hit[T]) outcome
 // prefix, which it returns.
 func (l *Locations[T]) findPrefix(path []byte, hit *Hit[T]) (outcome, *location[T]) {
 	i := l.search(path)
-	if i >= 0 && l.prefixes[i].name == string(path) {
+	if i >= 0 && l.names[i] == string(path) {
 		p := &l.prefixes[i]
 		if p.exact != nil {
 			hit.Value, hit.Found = p.exact.value, true
@@ -211,11 +231,9 @@ func (l *Locations[T]) findPrefix(path []byte, hit *Hit[T]) (outcome, *location[
 		hit.Value, hit.Found = p.inclusive.value, true
 		return inclusive, p.inclusive
 	}
-	if l.slashed != nil {
-		if j, ok := l.slashed[string(path)]; ok {
-			hit.slash(&l.prefixes[j])
-			return final, nil
-		}
+	if j, ok := l.slashed.find(path); ok {
+		hit.slash(&l.prefixes[j])
+		return final, nil
 	}
 	for ; i >= 0; i = l.prefixes[i].parent {
 		if p := &l.prefixes[i]; p.inclusive != nil && hasPrefix(path, p.name) {
@@ -243,10 +261,10 @@ func (hit *Hit[T]) slash(p *prefix[T]) {
 // path, -1 if there is none. Every name that begins the path is that one or
 // one of its parents.
 func (l *Locations[T]) search(path []byte) int {
-	low, high := 0, len(l.prefixes)
+	low, high := 0, len(l.names)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
-		if l.prefixes[mid].name <= string(path) {
+		if l.names[mid] <= string(path) {
 			low = mid + 1
 		} else {
 			high = mid
