@@ -468,7 +468,7 @@ func TestVariablesAllocateNothing(t *testing.T) {
 	r.Attempts = []request.Attempt{{Addr: "127.0.0.1:1", Status: 200, Response: time.Second}}
 	text, err := variable.Compile(table, `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent `+
 		`"$http_referer" "$http_user_agent" $http_x_foo $request_time $upstream_addr $upstream_response_time $server_port `+
-		`$host:$server_port $proxy_add_x_forwarded_for $cookie_d $arg_c $request_id $scheme $connection $msec $binary_remote_addr`)
+		`$host:$server_port $proxy_add_x_forwarded_for $cookie_d $arg_c $scheme $connection $msec $binary_remote_addr`)
 	if err != nil {
 		t.Fatal(err)
 	}
