@@ -5,12 +5,18 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/wire"
 )
 
-// clock holds the value of Date, made once a second.
-type clock struct{ text atomic.Pointer[[]byte] }
+// clock holds what need not be newer than a second: the value of Date, and
+// wire.Now.
+type clock struct {
+	text atomic.Pointer[[]byte]
+	mono atomic.Int64
+}
 
 func (c *clock) set(now time.Time) {
+	c.mono.Store(wire.Now())
 	text := http1.AppendDate(nil, now)
 	c.text.Store(&text)
 }

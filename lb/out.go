@@ -48,7 +48,7 @@ func (j *job) mayKeep() bool {
 		return false
 	case j.loc.keepaliveTimeout <= 0 || c.Requests >= uint64(conf.KeepaliveRequests):
 		return false
-	case conf.KeepaliveTime > 0 && wire.Now()-c.opened >= int64(conf.KeepaliveTime):
+	case conf.KeepaliveTime > 0 && c.b.clock.mono.Load()-c.opened >= int64(conf.KeepaliveTime):
 		return false
 	}
 	return !j.loc.refusesKeepalive(r)

@@ -82,15 +82,15 @@ func (g *Group) Enter() {
 	g.mu.Unlock()
 }
 
-// Put keeps a connection whose exchange has ended cleanly, or closes one.
-func (g *Group) Put(c *Conn) {
+// Put keeps a connection whose exchange has ended cleanly, or closes one; now
+// is wire.Now.
+func (g *Group) Put(c *Conn, now int64) {
 	if len(c.Buffered()) > 0 { // the peer sent what nobody asked for
 		g.Drop(c)
 		return
 	}
 	c.Free()
 	c.ClearInterrupt()
-	now := wire.Now()
 	s, _ := c.Peer.Conns().(*stack)
 	if s == nil {
 		s = c.Peer.SetConns(&stack{}).(*stack)

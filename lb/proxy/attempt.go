@@ -30,7 +30,9 @@ func (x *exchange) attempt(peer *upstream.Peer) *failure {
 		if f := x.reach(peer, fresh); f != nil {
 			return f
 		}
-		x.attemptNow().Connect = x.since()
+		if x.attemptNow().Connect = 0; !x.conn.Reused {
+			x.attemptNow().Connect = x.since()
+		}
 		f := x.send()
 		if f == nil {
 			f = x.awaitHead()
@@ -39,6 +41,7 @@ func (x *exchange) attempt(peer *upstream.Peer) *failure {
 		// saw the request, so it gets it once more over a new connection.
 		if f != nil && f.stale && x.conn.Reused && (!x.sent || x.repeatable()) {
 			x.drop()
+			x.now = wire.Now()
 			fresh = true
 			continue
 		}
@@ -96,10 +99,9 @@ func (x *exchange) dial(peer *upstream.Peer) (*connect.Conn, error) {
 // reply; a larger body is written beside that wait.
 func (x *exchange) send() *failure {
 	c := x.conn
-	now := wire.Now()
-	c.ReadWithin(now, x.h.ReadTimeout)
+	c.ReadWithin(x.now, x.h.ReadTimeout)
 	c.WriteWithin(x.h.SendTimeout)
-	c.OnPause(now, pauseAfter, x.onPause)
+	c.OnPause(x.now, pauseAfter, x.onPause)
 	x.writeHead()
 	whole := x.body.whole()
 	x.sent = true
@@ -158,7 +160,7 @@ func (x *exchange) awaitHead() *failure {
 	took := x.since()
 	a := x.attemptNow()
 	a.Status, a.Header = x.line.Status, took
-	x.pool.HeaderReceived(&x.args, took, wire.Now())
+	x.pool.HeaderReceived(&x.args, took, x.now)
 	return x.frame()
 }
 
@@ -232,7 +234,7 @@ func (x *exchange) keep() {
 		return
 	}
 	x.unwatch()
-	x.target.Idle.Put(x.conn)
+	x.target.Idle.Put(x.conn, x.now)
 	x.conn = nil
 }
 

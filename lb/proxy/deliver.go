@@ -61,6 +61,7 @@ func (x *exchange) pass() request.Verdict {
 			}
 			return x.brokenOff(err)
 		}
+		x.now = wire.Now()
 	}
 	x.finish()
 	var trailers *request.Head
@@ -111,6 +112,7 @@ func (x *exchange) finish() {
 
 // lost ends an attempt whose client has gone away.
 func (x *exchange) lost() request.Verdict {
+	x.now = wire.Now()
 	x.succeed()
 	return x.lostAfter()
 }

@@ -47,9 +47,10 @@ type exchange struct {
 	conn       *connect.Conn
 	start      int64 // wire.Now of the first attempt and of the current one
 	begun      int64
-	tries      int  // attempts left
-	base       int  // attempts made before this handler, ahead of an internal redirect
-	sent       bool // part of the request may have reached a peer
+	now        int64 // the last reading of the clock; one serves for all that follows at once
+	tries      int   // attempts left
+	base       int   // attempts made before this handler, ahead of an internal redirect
+	sent       bool  // part of the request may have reached a peer
 	tls        bool
 
 	line    http1.ReplyLine
@@ -88,7 +89,8 @@ func (h *Handler) Serve(r *request.Request) request.Verdict {
 		return r.Reject(status)
 	}
 
-	x.start = wire.Now()
+	x.now = wire.Now()
+	x.start = x.now
 	x.pool = x.target.Pool.Load()
 	x.base = len(r.Attempts)
 	x.tries = x.pool.Tries()
@@ -122,8 +124,8 @@ func (h *Handler) Serve(r *request.Request) request.Verdict {
 
 // pick takes a peer for the next attempt.
 func (x *exchange) pick() (*upstream.Peer, error) {
-	x.begun = wire.Now()
-	x.args.Now = x.begun
+	x.begun = x.now
+	x.args.Now = x.now
 	x.args.Client = x.r.Client
 	if x.target.Key != nil {
 		x.args.Key = x.target.Key.Value(x.r)
@@ -159,8 +161,11 @@ func (x *exchange) refuse(err *request.Error) request.Verdict {
 // attemptNow is the attempt that runs.
 func (x *exchange) attemptNow() *request.Attempt { return &x.r.Attempts[len(x.r.Attempts)-1] }
 
-// since is the time from the attempt's begin.
-func (x *exchange) since() time.Duration { return time.Duration(wire.Now() - x.begun) }
+// since reads the clock and returns the time from the attempt's begin.
+func (x *exchange) since() time.Duration {
+	x.now = wire.Now()
+	return time.Duration(x.now - x.begun)
+}
 
 // paused runs when an upstream lets us wait: what the client has not got yet
 // is sent, and from now on the client is watched, lest an upstream work for

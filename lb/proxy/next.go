@@ -135,7 +135,7 @@ func (x *exchange) repeatable() bool {
 func (x *exchange) release(f *failure) {
 	a := x.attemptNow()
 	o := upstream.Outcome{
-		Now: wire.Now(), Status: a.Status, HeaderTime: -1, ResponseTime: a.Response,
+		Now: x.now, Status: a.Status, HeaderTime: -1, ResponseTime: a.Response,
 		Sent: a.Sent, Received: a.Received,
 	}
 	const notTheirFault = config.NextHTTP403 | config.NextHTTP404
@@ -147,16 +147,13 @@ func (x *exchange) release(f *failure) {
 	}
 }
 
-// succeed gives the peer of an attempt back whose reply was passed on.
+// succeed gives the peer of an attempt back whose reply was passed on; x.now
+// is when its last byte came.
 func (x *exchange) succeed() {
 	a := x.attemptNow()
-	a.Response = x.since()
-	header := a.Header
-	if header < 0 {
-		header = time.Duration(0)
-	}
+	a.Response = time.Duration(x.now - x.begun)
 	x.pool.Release(&x.args, upstream.Outcome{
-		Now: wire.Now(), Status: a.Status, HeaderTime: header, ResponseTime: a.Response,
+		Now: x.now, Status: a.Status, HeaderTime: max(a.Header, 0), ResponseTime: a.Response,
 		Sent: a.Sent, Received: a.Received,
 	})
 }

@@ -36,7 +36,7 @@ func (x *exchange) tunnel() request.Verdict {
 		return x.lost()
 	}
 	x.relay(client)
-	x.attemptNow().Response = x.since()
+	x.now = wire.Now()
 	x.succeed()
 	x.drop()
 	return request.Done
