@@ -105,8 +105,10 @@ func (v view) goProfiles(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"profile", "allocs", "mutex"} {
-		text, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-nodecount=25", filepath.Join(v.out, name)).CombinedOutput()
+	for _, part := range []struct{ name, index string }{{"profile", "cpu"}, {"allocs", "alloc_space"}, {"mutex", "delay"}} {
+		name, index := part.name, part.index
+		text, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-nodecount=25", "-sample_index="+index,
+			filepath.Join(v.out, name)).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("go tool pprof: %w: %s", err, text)
 		}
