@@ -168,6 +168,26 @@ func (j *job) SendFile(f *os.File, offset, n int64) error {
 	return err
 }
 
+// Splice lets the kernel move n bytes of the body from an upstream's socket;
+// see wire.Socket.SpliceFrom. It moves nothing where the bytes must be seen.
+func (j *job) Splice(src *wire.Socket, n int64, patience time.Duration) (done wire.Splicing) {
+	r := &j.r
+	if r.Reply.NoBody || j.chunked || r.RateLimit > 0 || !j.c.Plain() {
+		return done
+	}
+	if done.Peer = j.Flush(); done.Peer != nil {
+		return done
+	}
+	fd := uintptr(0)
+	if j.c.inside {
+		fd = j.c.fd
+	}
+	done = j.c.SpliceFrom(src, n, patience, fd)
+	r.Reply.Sent += done.Moved
+	r.Reply.BodySent += done.Moved
+	return done
+}
+
 // copyFile sends a part of a file through memory.
 func (j *job) copyFile(f *os.File, offset, n int64) error {
 	buf := j.c.b.getJob()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http1"
@@ -49,6 +50,12 @@ func (x *exchange) pass() request.Verdict {
 				return x.lost()
 			}
 		}
+		if v, ended := x.splice(); ended {
+			return v
+		}
+		if x.decoder.Done() {
+			break
+		}
 		now := wire.Now()
 		x.conn.ReadWithin(now, x.h.ReadTimeout)
 		x.conn.OnPause(now, pauseAfter, x.onPause)
@@ -72,6 +79,45 @@ func (x *exchange) pass() request.Verdict {
 		return x.lostAfter()
 	}
 	return request.Done
+}
+
+// spliceFrom is the length of a rest from which on the kernel moves a body.
+const spliceFrom = 32 << 10
+
+// splicer is an Out into which the kernel can move bytes from a socket.
+type splicer interface {
+	Splice(src *wire.Socket, n int64, patience time.Duration) wire.Splicing
+}
+
+// splice lets the kernel move the rest of a long body whose length is known.
+// It ends with the body, or where the client does not keep up; the rest goes
+// the usual way then.
+func (x *exchange) splice() (request.Verdict, bool) {
+	left := x.decoder.Left()
+	out, ok := x.r.Out.(splicer)
+	if !ok || left < spliceFrom || !x.conn.Plain() || x.slow {
+		return request.Next, false
+	}
+	x.conn.OnPause(wire.Now(), pauseAfter, x.onPause)
+	done := out.Splice(&x.conn.Socket, left, x.h.ReadTimeout)
+	a := x.attemptNow()
+	got := done.Moved + int64(len(done.Rest))
+	a.Received += got
+	a.Length += got
+	x.decoder.Advance(got)
+	x.now = wire.Now()
+	switch {
+	case done.Source != nil:
+		return x.brokenOff(done.Source), true
+	case done.Peer != nil:
+		return x.lost(), true
+	}
+	if x.slow = got < left || len(done.Rest) > 0; len(done.Rest) > 0 {
+		if err := x.r.Out.Write(done.Rest); err != nil {
+			return x.lost(), true
+		}
+	}
+	return request.Next, false
 }
 
 // passBuffered hands what has been received to the client; more tells that

@@ -56,6 +56,7 @@ type exchange struct {
 	line    http1.ReplyLine
 	decoder http1.Decoder
 	reusing bool // the connection may serve another exchange
+	slow    bool // the client does not keep up with the upstream
 
 	watching bool
 	gone     atomic.Bool
@@ -211,7 +212,7 @@ func (x *exchange) free() {
 	}
 	x.args.Reset()
 	x.h, x.r, x.target, x.pool, x.cancel = nil, nil, nil, nil, nil
-	x.uri, x.dynamicURI, x.sent, x.reusing = nil, nil, false, false
+	x.uri, x.dynamicURI, x.sent, x.reusing, x.slow = nil, nil, false, false, false
 	x.gone.Store(false)
 	if cap(x.out) > 64<<10 {
 		x.out = nil
