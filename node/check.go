@@ -55,17 +55,42 @@ func (o *Options) checkLoaded(cfg *config.Config, set *errorlog.Set, j *journal,
 	if !quiet {
 		j.say("the configuration file %s syntax is ok", cfg.File)
 	}
-	if _, err := checkUser(cfg, os.Geteuid(), j); err != nil {
+	account, err := checkUser(cfg, os.Geteuid(), j)
+	if err != nil {
 		return err
 	}
+	missing := missingLogs(cfg)
+	err = o.openAll(cfg, set, j)
+	if account == nil {
+		return err
+	}
+	// Logs that the test makes must not stay root's: weir may be running already.
+	for _, path := range missing {
+		err = errors.Join(err, account.own(path, false))
+	}
+	return err
+}
+
+// openAll opens everything that cfg names, and closes it again.
+func (o *Options) openAll(cfg *config.Config, set *errorlog.Set, j *journal) error {
 	log, _, err := openMainLog(set, cfg)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
 	b, err := o.NewBalancer(BalancerOptions{Logs: set, Log: j.logger(), Version: o.Version})
 	if err != nil {
-		return err
+		return errors.Join(err, log.Close())
 	}
-	return errors.Join(b.Check(cfg), b.Close())
+	return errors.Join(b.Check(cfg), b.Close(), log.Close())
+}
+
+// missingLogs gives the log files of cfg that are not there.
+func missingLogs(cfg *config.Config) []string {
+	var list []string
+	for _, u := range fileUses(cfg) {
+		if _, err := os.Lstat(u.path); u.write && errors.Is(err, os.ErrNotExist) {
+			list = append(list, u.path)
+		}
+	}
+	return list
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"os"
 	"runtime/debug"
 
@@ -20,9 +21,10 @@ func (n *Node) recordCrashes(cfg *config.Config) {
 			continue
 		}
 		f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_APPEND, 0)
-		if err == nil {
-			err = debug.SetCrashOutput(f, debug.CrashOptions{}) // keeps a copy of f
-			f.Close()
+		if err != nil {
+			err = openError(l.Path, err)
+		} else {
+			err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // it keeps a copy of f
 		}
 		if err != nil {
 			n.journal.logf(errorlog.Warn, "a crash will not be recorded in the error log: %s", err)

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"fmt"
 	"io/fs"
 	"iter"
 	"os"
@@ -131,19 +130,6 @@ func (a *account) may(u fileUse) bool {
 	info, err := os.Stat(u.path)
 	// Whoever opens a missing file says so.
 	return err != nil || u.write || a.allowed(info, read)
-}
-
-// own gives the account the regular file or directory path. A symbolic link is
-// not followed: who may write the directory must not choose what is given away.
-func (a *account) own(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() && !info.IsDir() {
-		return nil // nothing to give, or nothing of ours
-	}
-	if err := os.Lchown(path, a.uid, a.gid); err != nil {
-		return fmt.Errorf("chown(\"%s\", %d) failed (%s)", path, a.uid, errnoText(err))
-	}
-	return nil
 }
 
 // tempPaths gives the directories of temporary files.

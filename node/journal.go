@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"io"
+	"os"
 	"sync"
 
 	"github.com/weir-lb/weir/config"
@@ -22,14 +23,18 @@ type journal struct {
 	echoes bool             // log writes to stderr by itself
 }
 
-// openJournal begins a journal that writes to stderr, and to the log file early
+// openJournal begins a journal that writes to stderr, and to a first log file
 // until the configuration has named another one. Only a file that was asked for
-// is missed when it cannot be opened: -t shall run without rights to the log.
+// is made, or missed when it cannot be opened: -t and -s are run by people who
+// have no rights to the log, and by root, whose files weir could not write.
 func openJournal(o *Options, set *errorlog.Set) *journal {
 	j := &journal{set: set, stderr: o.Stderr, echo: errorlog.Warn}
 	target := errorlog.Target{Level: errorlog.Notice, Path: o.errorLog()}
 	if target.Path == StderrLog {
 		target = errorlog.Target{Level: errorlog.Notice, Stderr: true}
+	}
+	if _, err := os.Stat(target.Path); o.ErrorLog == "" && err != nil {
+		return j
 	}
 	log, err := set.Open([]errorlog.Target{target})
 	switch {

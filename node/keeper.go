@@ -2,36 +2,58 @@ package node
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
 	"syscall"
+
+	"github.com/weir-lb/weir/config"
 )
 
-// keeper is a process with the rights of the start. It does nothing until the
-// node has ended cleanly; then it removes the pid file and the unix sockets,
-// which stand in directories the node's user cannot write. It takes no
-// instruction but that one: what to remove was fixed before the rights were
-// given up. After a crash it leaves everything, as a crash does.
+// keeper is the node's end of a process with the rights of the start, which
+// does what the user of a node may not: it makes log files anew when they are
+// reopened, and in the end removes the pid file and the unix sockets. It knows
+// two words; the files they are about were fixed before the rights were given
+// up. After a crash it leaves everything, as a crash does.
 type keeper struct {
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	done *bufio.Reader
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	answers *bufio.Reader
 }
 
 // Words between a node and its keeper.
 const (
-	keeperReady = "ready"
-	keeperGo    = "go"
-	keeperDone  = "done"
+	keeperLogs   = "logs"   // give the log files to the user, make missing ones
+	keeperFinish = "finish" // remove the other files
+	keeperDone   = "done"   // the answer, to the task as well
 )
 
-// startKeeper starts a keeper for the process pid.
-func startKeeper(command func() (*exec.Cmd, error), pid int, pidFile string, sockets []string) (*keeper, error) {
+// keeperTask is what a keeper is told at its start, as one line of JSON.
+type keeperTask struct {
+	PID     int // of the node
+	PIDFile string
+	Sockets []string // paths of unix sockets
+	Logs    []string // paths of log files
+	UID     int      // whose the log files are
+	GID     int
+}
+
+// newKeeperTask says what has to be kept for a configuration.
+func newKeeperTask(cfg *config.Config, pidFile string, a *account) *keeperTask {
+	t := &keeperTask{PID: os.Getpid(), PIDFile: pidFile, Sockets: unixSockets(cfg), UID: a.uid, GID: a.gid}
+	for _, u := range fileUses(cfg) {
+		if u.write {
+			t.Logs = append(t.Logs, u.path)
+		}
+	}
+	return t
+}
+
+// startKeeper starts a keeper.
+func startKeeper(command func() (*exec.Cmd, error), task *keeperTask) (*keeper, error) {
 	cmd, err := command()
 	if err != nil {
 		return nil, err
@@ -46,94 +68,36 @@ func startKeeper(command func() (*exec.Cmd, error), pid int, pidFile string, soc
 	}
 	// Signals to the process group of the node are not meant for it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	line, err := json.Marshal(task)
+	if err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	k := &keeper{cmd: cmd, in: in, done: bufio.NewReader(out)}
-	task := strconv.Itoa(pid) + "\x00" + pidFile + "\x00"
-	for _, path := range sockets {
-		task += path + "\x00"
-	}
-	_, err = fmt.Fprintf(in, "%q\n", task)
-	if err = errors.Join(err, k.expect(keeperReady)); err != nil {
+	k := &keeper{cmd: cmd, in: in, answers: bufio.NewReader(out)}
+	if err := k.ask(string(line)); err != nil {
 		return nil, errors.Join(err, cmd.Process.Kill())
 	}
 	return k, nil
 }
 
-// finish has the keeper remove the files, and waits until they are gone.
-func (k *keeper) finish() error {
-	_, err := fmt.Fprintln(k.in, keeperGo)
-	return errors.Join(err, k.expect(keeperDone), k.in.Close(), k.cmd.Wait())
-}
-
-// expect reads a word of the keeper.
-func (k *keeper) expect(word string) error {
-	line, err := k.done.ReadString('\n')
+// ask sends a line and waits until the keeper has done what it says.
+func (k *keeper) ask(line string) error {
+	if _, err := fmt.Fprintln(k.in, line); err != nil {
+		return fmt.Errorf("keeper: %w", err)
+	}
+	answer, err := k.answers.ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("keeper: %w", err)
 	}
-	if line != word+"\n" {
-		return fmt.Errorf("keeper: %q instead of %q", line, word)
+	if answer != keeperDone+"\n" {
+		return fmt.Errorf("keeper: %s", answer[:len(answer)-1])
 	}
 	return nil
 }
 
-// Keep is the keeper's part: in and out are the pipes that startKeeper made. It
-// returns when the node has ended.
-func Keep(in io.Reader, out io.Writer) error {
-	lines := bufio.NewReader(in)
-	line, err := lines.ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("reading the task: %w", err)
-	}
-	pid, files, err := parseTask(line)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintln(out, keeperReady); err != nil {
-		return err
-	}
-	if line, err = lines.ReadString('\n'); err != nil || line != keeperGo+"\n" {
-		return nil // the node has crashed
-	}
-	if files[0] != "" {
-		err = removePID(files[0], pid)
-	}
-	for _, path := range files[1:] {
-		err = errors.Join(err, removeSocket(path))
-	}
-	if err != nil {
-		_, writeErr := fmt.Fprintf(out, "%q\n", err)
-		return errors.Join(err, writeErr)
-	}
-	_, err = fmt.Fprintln(out, keeperDone)
-	return err
-}
-
-// parseTask takes apart what startKeeper wrote: the node's pid, the pid file
-// and the sockets.
-func parseTask(line string) (pid int, files []string, err error) {
-	task, err := strconv.Unquote(strings.TrimSuffix(line, "\n"))
-	if err != nil {
-		return 0, nil, fmt.Errorf("task %q: %w", line, err)
-	}
-	words := strings.Split(strings.TrimSuffix(task, "\x00"), "\x00")
-	if len(words) < 2 {
-		return 0, nil, fmt.Errorf("task %q is too short", line)
-	}
-	pid, err = strconv.Atoi(words[0])
-	return pid, words[1:], err
-}
-
-// removeSocket removes path if it is a unix socket.
-func removeSocket(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode().Type() != os.ModeSocket {
-		return nil // gone already, or not ours
-	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("unlink() \"%s\" failed (%s)", path, errnoText(err))
-	}
-	return nil
+// finish has the keeper remove the files, and waits until it has ended.
+func (k *keeper) finish() error {
+	return errors.Join(k.ask(keeperFinish), k.in.Close(), k.cmd.Wait())
 }

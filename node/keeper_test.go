@@ -2,40 +2,47 @@ package node
 
 import (
 	"bufio"
-	"fmt"
+	"encoding/json"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
 
-// keepers runs Keep with a task and what follows it, and gives its answers.
-func keepers(t *testing.T, task, then string) string {
+// keepers runs Keep with a task and then words, and gives its answers. The node
+// ends, or crashes, after the last word.
+func keepers(t *testing.T, task any, words ...string) string {
 	t.Helper()
-	in, orders := io.Pipe()
-	answers, out := io.Pipe()
-	go func() {
-		_ = Keep(in, out) // its error is among the answers
-		out.Close()
-	}()
-	fmt.Fprintf(orders, "%q\n", task)
-	lines := bufio.NewReader(answers)
-	first, err := lines.ReadString('\n')
-	if err != nil {
-		return "no answer"
-	}
-	go func() {
-		fmt.Fprint(orders, then)
-		orders.Close()
-	}()
-	rest, err := io.ReadAll(lines)
+	line, err := json.Marshal(task)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return first + string(rest)
+	in, orders := io.Pipe()
+	answers, out := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = Keep(in, out) // its error is among the answers
+		in.Close()
+		out.Close()
+	}()
+	lines := bufio.NewReader(answers)
+	all := ""
+	for _, word := range append([]string{string(line)}, words...) {
+		if _, err := io.WriteString(orders, word+"\n"); err != nil {
+			break // it has ended
+		}
+		answer, err := lines.ReadString('\n')
+		if err != nil {
+			break
+		}
+		all += answer
+	}
+	orders.Close()
+	<-ended
+	return all
 }
 
 func TestKeep(t *testing.T) {
@@ -43,13 +50,15 @@ func TestKeep(t *testing.T) {
 	dir := t.TempDir()
 	pid, socket, file := filepath.Join(dir, "pid"), filepath.Join(dir, "socket"), filepath.Join(dir, "file")
 	tests := []struct {
-		name, held, then string
-		answers          string
-		left             bool // whether pid file and socket are still there
+		name, held string
+		words      []string
+		answers    string
+		left       bool // whether pid file and socket are still there
 	}{
-		{"clean end", "7\n", "go\n", "ready\ndone\n", false},
-		{"crash", "7\n", "", "ready\n", true},
-		{"another word", "7\n", "stop\n", "ready\n", true},
+		{"clean end", "7\n", []string{keeperFinish}, "done\ndone\n", false},
+		{"clean end after logs", "7\n", []string{keeperLogs, keeperFinish}, "done\ndone\ndone\n", false},
+		{"crash", "7\n", nil, "done\n", true},
+		{"another word", "7\n", []string{"all"}, "done\n\"unknown word \\\"all\\\\n\\\"\"\n", true},
 	}
 	for _, tt := range tests {
 		for name, text := range map[string]string{pid: tt.held, file: "x"} {
@@ -63,7 +72,7 @@ func TestKeep(t *testing.T) {
 		}
 		l.SetUnlinkOnClose(false)
 		l.Close()
-		got := keepers(t, "7\x00"+pid+"\x00"+socket+"\x00"+file+"\x00", tt.then)
+		got := keepers(t, keeperTask{PID: 7, PIDFile: pid, Sockets: []string{socket, file}}, tt.words...)
 		if got != tt.answers {
 			t.Errorf("%s: answers %q, want %q", tt.name, got, tt.answers)
 		}
@@ -85,7 +94,7 @@ func TestKeepLeavesThePIDFileOfAnother(t *testing.T) {
 	if err := os.WriteFile(name, []byte("8\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got := keepers(t, "7\x00"+name+"\x00", "go\n"); got != "ready\ndone\n" {
+	if got := keepers(t, keeperTask{PID: 7, PIDFile: name}, keeperFinish); got != "done\ndone\n" {
 		t.Errorf("answers %q", got)
 	}
 	if got := read(t, name); got != "8\n" {
@@ -95,29 +104,68 @@ func TestKeepLeavesThePIDFileOfAnother(t *testing.T) {
 
 func TestKeepRefusesABrokenTask(t *testing.T) {
 	t.Parallel()
-	for _, task := range []string{"", "7", "x\x00/pid\x00"} {
-		if got := keepers(t, task, "go\n"); got != "no answer" {
-			t.Errorf("%q: %s", task, got)
-		}
+	if got := keepers(t, "no task", keeperFinish); strings.Contains(got, keeperDone) {
+		t.Errorf("answers %q", got)
 	}
 }
 
-// FuzzParseTask: what is accepted names a pid file, and reads back as written.
-func FuzzParseTask(f *testing.F) {
-	f.Add("7\x00/run/weir.pid\x00/run/socket\x00")
-	f.Add("x")
-	f.Fuzz(func(t *testing.T, task string) {
-		pid, files, err := parseTask(fmt.Sprintf("%q\n", task))
-		if err != nil {
-			return
+func TestKeepMakesLogs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log := filepath.Join(dir, "error.log")
+	task := keeperTask{Logs: []string{log, filepath.Join(dir, "no", "log")}, UID: os.Getuid(), GID: os.Getgid()}
+	got := keepers(t, task, keeperLogs, keeperLogs)
+	failed := `"open() \"` + dir + `/no/log\" failed (2: No such file or directory)"` + "\n"
+	if want := "done\n" + failed + failed; got != want {
+		t.Errorf("answers %q, want %q", got, want)
+	}
+	if got := read(t, log); got != "" {
+		t.Errorf("the log: %q", got)
+	}
+}
+
+func TestOwnLeavesWhatOnlyLooksLikeALog(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("SKIP-PROGRAM root: only root can give files away")
+	}
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	soft, hard := filepath.Join(dir, "soft"), filepath.Join(dir, "hard")
+	if err := os.Symlink(secret, soft); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(secret, hard); err != nil {
+		t.Fatal(err)
+	}
+	a := &account{uid: 65534, gid: 65534}
+	for _, path := range []string{soft, hard} {
+		for _, create := range []bool{true, false} {
+			if err := a.own(path, create); err != nil {
+				t.Error(err)
+			}
 		}
-		if len(files) == 0 {
-			t.Fatalf("%q: no pid file", task)
-		}
-		again := fmt.Sprintf("%d\x00%s\x00", pid, strings.Join(files, "\x00"))
-		pid2, files2, err := parseTask(fmt.Sprintf("%q\n", again))
-		if err != nil || pid2 != pid || !slices.Equal(files2, files) {
-			t.Errorf("%q: %d %q, then %d %q (%v)", task, pid, files, pid2, files2, err)
-		}
-	})
+	}
+	if a.allowed(stat(t, secret), 4) {
+		t.Error("the file was given away")
+	}
+	log := filepath.Join(dir, "log")
+	if err := a.own(log, true); err != nil {
+		t.Error(err)
+	}
+	if !a.allowed(stat(t, log), 2) {
+		t.Error("the log was not given")
+	}
+}
+
+func stat(t *testing.T, name string) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
 }

@@ -160,6 +160,11 @@ func (n *Node) endOfDrain(err error) error {
 // reopen opens the log files anew (USR1).
 func (n *Node) reopen() {
 	n.journal.logf(errorlog.Notice, "reopening logs")
+	if n.keeper != nil {
+		if err := n.keeper.ask(keeperLogs); err != nil {
+			n.journal.logf(errorlog.Alert, "%s", err)
+		}
+	}
 	if err := n.logs.Reopen(); err != nil {
 		n.journal.logf(errorlog.Emerg, "%s", err)
 	}

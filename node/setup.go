@@ -126,14 +126,14 @@ func (n *Node) assumeAccount(a *account) error {
 		return nil
 	}
 	for _, path := range append(n.logs.Paths(), tempPaths(n.cfg)...) {
-		if err := a.own(path); err != nil {
+		if err := a.own(path, false); err != nil {
 			return err
 		}
 	}
 	if n.opts.Keeper != nil {
-		k, err := startKeeper(n.opts.Keeper, os.Getpid(), n.pidFile, unixSockets(n.cfg))
+		k, err := startKeeper(n.opts.Keeper, newKeeperTask(n.cfg, n.pidFile, a))
 		if err != nil {
-			return fmt.Errorf("starting the keeper of the pid file: %w", err)
+			return fmt.Errorf("starting the keeper: %w", err)
 		}
 		n.keeper = k
 	}

@@ -3,6 +3,8 @@ package node
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"syscall"
 
 	"github.com/weir-lb/weir/config"
@@ -41,7 +43,13 @@ func Signal(o Options, name string) error {
 
 // deliver sends the signal, and logs where cfg wants it.
 func (o *Options) deliver(cfg *config.Config, sig syscall.Signal, set *errorlog.Set, j *journal) error {
-	log, echoes, err := openMainLog(set, cfg)
+	// A log that was moved away is for the running weir to make anew.
+	existing := *cfg
+	existing.ErrorLogs = slices.DeleteFunc(slices.Clone(cfg.ErrorLogs), func(l config.ErrorLog) bool {
+		_, err := os.Stat(l.Path)
+		return l.Path != "" && err != nil
+	})
+	log, echoes, err := openMainLog(set, &existing)
 	if err == nil {
 		err = j.replace(log, echoes)
 	}

@@ -30,6 +30,13 @@ func TestUser(t *testing.T) {
 		}
 	}
 
+	// Rotation of a log in a directory that only root can write.
+	if err := os.Rename(s.log, s.log+".1"); err != nil {
+		t.Fatal(err)
+	}
+	s.signal("reopen")
+	s.eventually("new log", func() bool { _, err := os.Stat(s.log); return err == nil })
+
 	// A port below 1024, on an address of loopback that is this test's own.
 	address := fmt.Sprintf("127.%d.%d.%d:99", 100+s.cmd.Process.Pid>>16&63, s.cmd.Process.Pid>>8&255, s.cmd.Process.Pid&255)
 	s.write("two", "user nobody;", "listen "+address+";")
