@@ -50,6 +50,10 @@ func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 		return nil, err
 	}
 	c.g.slots = c.g.table.Slots()
+	for _, x := range c.g.table.SlowRegexes() {
+		reason, _ := x.Slow()
+		b.options.Log.Logf(errorlog.Warn, 0, "regular expression %q needs backtracking (%s) and runs under a time limit in %s", x, reason, x.Pos())
+	}
 	return c, nil
 }
 

@@ -32,6 +32,7 @@ type job struct {
 	keep    bool // the connection stays open after the reply
 	paged   bool // an error page is being made
 	refused bool // the request was not well-formed
+	behind  bool // the input came together with the request before
 	began   int64
 }
 
@@ -45,6 +46,7 @@ func (j *job) begin(c *conn, g *generation) {
 	c.Requests++
 	j.r.Reset(&c.Conn, g.slots)
 	j.r.Out = j
+	j.r.Pipelined = j.behind
 	j.r.Start = time.Now()
 	j.r.Log = c.site.def.own.log
 }
@@ -68,6 +70,7 @@ func (j *job) room(limit int) []byte {
 func (j *job) advance() {
 	j.end = copy(j.in, j.in[j.pos:j.end])
 	j.pos = 0
+	j.behind = j.end > 0
 }
 
 // Next implements request.BodySource on the connection.

@@ -254,7 +254,7 @@ func (b *Balancer) putJob(j *job) {
 	if cap(j.in) > 4*inputSize { // one odd request must not pin a large buffer
 		j.in = make([]byte, inputSize)
 	}
-	j.pos, j.end, j.began = 0, 0, 0
+	j.pos, j.end, j.began, j.behind = 0, 0, 0, false
 	j.c, j.gen, j.srv, j.loc = nil, nil, nil, nil
 	b.jobs.Put(j)
 }

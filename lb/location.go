@@ -265,7 +265,7 @@ func (l *location) Catches(status int) bool {
 
 // limitRate sets what `limit_rate` says.
 func (l *location) limitRate(r *request.Request) {
-	if l.rate == nil {
+	if l.rate == nil || r.RateSet {
 		return
 	}
 	r.RateLimit = parseSize(l.rate.Value(r))

@@ -135,6 +135,7 @@ func (j *job) send(p []byte) (err error) {
 func (j *job) End(trailers *request.Head) error {
 	if j.chunked {
 		j.out = http1.AppendLastChunk(j.out, trailers)
+		j.r.Reply.Trailers = trailers
 	}
 	j.r.Reply.Completed = true
 	return j.Flush()
