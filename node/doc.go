@@ -7,11 +7,15 @@
 //	set up   setup.go     log → balancer → sockets → pid file → user → serving
 //	run      node.go      one order after the other: reload, reopen, quit, stop
 //	reload   reload.go    the new configuration is built whole beside the old one
-//	stop     setup.go     what was started is stopped, in reverse
+//	stop     node.go      what was started is stopped, in reverse
 //
 // A node owns nothing global, so that several can run in one test process. What
 // belongs to the process as a whole (user, environment, limits, number of CPUs)
 // is only touched by a node with Options.OwnProcess; see process.go.
+//
+// A process that has given up its rights leaves a small second one behind, the
+// keeper, for what the pid file, unix sockets and rotated logs need; keeper.go
+// is the node's end of it, keep.go its own life.
 //
 // Check (-t) and Signal (-s) are the two errands that start nothing.
 //
