@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/weir-lb/weir/cluster-test/program"
 )
 
 // keepers runs Keep with a task and then words, and gives its answers. The node
@@ -126,9 +128,7 @@ func TestKeepMakesLogs(t *testing.T) {
 
 func TestOwnLeavesWhatOnlyLooksLikeALog(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() != 0 {
-		t.Skip("SKIP-PROGRAM root: only root can give files away")
-	}
+	program.Root(t)
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "secret")
 	if err := os.WriteFile(secret, nil, 0o600); err != nil {

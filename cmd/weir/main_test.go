@@ -13,8 +13,8 @@ import (
 // patience bounds every wait of these tests.
 const patience = 20 * time.Second
 
-// program is the path of the weir that the tests run.
-func program(t *testing.T) string {
+// weirPath is the path of the weir that the tests run.
+func weirPath(t *testing.T) string {
 	t.Helper()
 	return os.Getenv(programVariable)
 }

@@ -84,7 +84,7 @@ func (s *site) weir(args ...string) (string, int) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program(s.t), append(args, "-c", s.conf)...)
+	cmd := exec.CommandContext(ctx, weirPath(s.t), append(args, "-c", s.conf)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	err := cmd.Run()
@@ -106,7 +106,7 @@ func (s *site) signal(name string) {
 // start runs weir in the foreground and waits for its pid file.
 func (s *site) start() *site {
 	s.t.Helper()
-	s.cmd = exec.Command(program(s.t), "-c", s.conf)
+	s.cmd = exec.Command(weirPath(s.t), "-c", s.conf)
 	s.cmd.Stderr = &s.stderr
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

@@ -7,15 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/weir-lb/weir/cluster-test/program"
 )
 
 // TestUser gives up the rights of root, keeps what a reload needs, and still
 // leaves nothing behind.
 func TestUser(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("SKIP-PROGRAM root: only root can become another user")
-	}
+	program.Root(t)
 	s := newSite(t)
 	s.write("one", "user nobody;", "")
 	s.start()
