@@ -101,7 +101,7 @@ func (j *job) enter(loc *location) {
 
 // rewriteServer runs the server's script.
 func (j *job) rewriteServer() request.Verdict {
-	o := j.srv.own.script.Run(&j.r)
+	o := j.srv.script.Run(&j.r)
 	if o.Branch >= 0 {
 		j.enter(j.srv.own.branches[o.Branch])
 	}

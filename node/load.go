@@ -44,6 +44,7 @@ func (o *Options) load() (*config.Config, error) {
 			cfg.ErrorLogs[i] = config.ErrorLog{Stderr: true, Level: l.Level}
 		}
 	}
+	makeDefaultDirs(cfg)
 	return cfg, nil
 }
 
