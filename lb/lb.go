@@ -154,6 +154,16 @@ func (c *compiler) takeOver(old *generation) {
 	}
 }
 
+// Addrs returns the addresses that are listened on, by their names in the
+// configuration: "0.0.0.0:80", "[::1]:80", "unix:/run/weir.sock".
+func (b *Balancer) Addrs() map[string]net.Addr {
+	addrs := map[string]net.Addr{}
+	for _, s := range b.sockets.Sockets() {
+		addrs[s.Name()] = s.Addr()
+	}
+	return addrs
+}
+
 // enter counts a connection in; false when no more are served.
 func (b *Balancer) enter(c *conn) bool {
 	b.mu.Lock()
