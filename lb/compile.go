@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/weir-lb/weir/config"
@@ -34,7 +35,7 @@ type compiler struct {
 func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 	c := &compiler{b: b, loggers: map[string]*errorlog.Logger{}}
 	c.g = &generation{
-		number: b.numbers.Add(1), conf: conf, table: variable.NewTable(), zones: map[string]*pool{},
+		number: b.numbers.Add(1), conf: conf, table: variable.NewTable(), zones: map[string]*pool{}, folded: map[string]*pool{},
 		retired: make(chan struct{}),
 	}
 	c.g.users.Store(1)
@@ -50,6 +51,9 @@ func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 		return nil, err
 	}
 	c.g.slots = c.g.table.Slots()
+	for name, z := range c.g.zones {
+		c.g.folded[strings.ToLower(name)] = z
+	}
 	for _, x := range c.g.table.SlowRegexes() {
 		reason, _ := x.Slow()
 		b.options.Log.Logf(errorlog.Warn, 0, "regular expression %q needs backtracking (%s) and runs under a time limit in %s", x, reason, x.Pos())

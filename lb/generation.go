@@ -28,6 +28,7 @@ type generation struct {
 	specs    []listen.Spec
 	bindings map[*listen.Socket]*listen.Binding
 	zones    map[string]*pool // upstreams in use, by name
+	folded   map[string]*pool // the same, by names in lower case
 
 	logs   *accesslog.Set
 	errors []*errorlog.Logger // to be given back

@@ -21,7 +21,8 @@ type Options struct {
 	Logs     *errorlog.Set    // where logs are opened
 	Log      *errorlog.Logger // the main error log
 	Version  string
-	Hostname string // $hostname; the system's if empty
+	Hostname string   // $hostname; the system's if empty
+	Resolver Resolver // nil: names that variables give are not looked up
 }
 
 // Balancer is the data plane: it serves one configuration at a time and
@@ -246,6 +247,7 @@ func (b *Balancer) Close() error {
 			z.idle.Close()
 		}
 	}
+	b.transients.close()
 	return err
 }
 

@@ -1,44 +1,106 @@
 package lb
 
 import (
+	"context"
+	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 
+	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/proxy"
 	"github.com/weir-lb/weir/lb/request"
-	"github.com/weir-lb/weir/lb/upstream"
 )
+
+// Resolver finds the addresses of names that are known only when a request
+// comes, by asking the name servers of a `resolver` directive. It is used by
+// many requests at a time. The slices it returns are not changed.
+type Resolver interface {
+	// Known returns the addresses of a host if no question is needed.
+	Known(host string, conf *config.Resolver) ([]netip.Addr, bool)
+	// Lookup returns the addresses of a host, at least one, in an order that
+	// depends on nothing else. The text of an error is what nginx writes in
+	// parentheses, such as "3: Host not found"; its cause, if it has one, tells
+	// what was wrong. When ctx is cancelled the error is the cause of that.
+	Lookup(ctx context.Context, host string, conf *config.Resolver) ([]netip.Addr, error)
+}
 
 // resolver returns how requests find the upstream that variables name: groups
 // first, then addresses; a name needs a resolver.
 func (c *compiler) resolver() proxy.Resolve {
-	g := c.g
+	b, g := c.b, c.g
 	return func(r *request.Request, host string, port uint16) (*proxy.Target, int) {
-		if z := g.zones[host]; z != nil {
+		if path, ok := strings.CutPrefix(host, "unix:"); ok {
+			return b.transients.get(transientKey{host: path, unix: true}, nil), 0
+		}
+		if z := g.group(string(r.ProxyHost), port); z != nil {
 			return z.target, 0
 		}
-		if addrs, ok := literal(host, port); ok {
-			target, err := c.b.transients.get(addrs[0].String(), addrs)
-			if err != nil {
-				r.LogError(errorlog.Error, err.Error())
-				return nil, 500
-			}
-			return target, 0
+		if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+			return b.transients.get(transientKey{host: host, port: port}, []netip.Addr{addr}), 0
 		}
-		r.LogError(errorlog.Error, "no resolver defined to resolve "+host)
-		return nil, 502
+		return b.lookUp(r, host, port)
 	}
 }
 
-// literal reads an address that needs no look-up.
-func literal(host string, port uint16) ([]upstream.Addr, bool) {
-	if path, ok := strings.CutPrefix(host, "unix:"); ok {
-		return []upstream.Addr{{Path: path}}, true
+// group finds an upstream by what a URL names: a group where no port is
+// written, or the host and port that another proxy_pass names. Case does not
+// matter; nil if there is none.
+func (g *generation) group(name string, port uint16) *pool {
+	name = strings.ToLower(name)
+	if z := g.folded[name]; z != nil {
+		return z
 	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if err != nil {
-		return nil, false
+	return g.folded[name+":"+strconv.Itoa(int(port))] // never there if name has a port already
+}
+
+// lookUp finds a host with the resolver of the request's location.
+func (b *Balancer) lookUp(r *request.Request, host string, port uint16) (*proxy.Target, int) {
+	conf := r.Site.(*location).conf.Resolver
+	if conf == nil || b.options.Resolver == nil {
+		r.LogError(errorlog.Error, "no resolver defined to resolve "+host)
+		return nil, 502
 	}
-	return []upstream.Addr{{AddrPort: netip.AddrPortFrom(addr, port)}}, true
+	addrs, ok := b.options.Resolver.Known(host, conf)
+	if !ok {
+		var status int
+		if addrs, status = b.ask(r, host, conf); status != 0 {
+			return nil, status
+		}
+	}
+	return b.transients.get(transientKey{
+		host: host, port: port, servers: strings.Join(conf.Servers, " "), noIPv4: conf.NoIPv4, noIPv6: conf.NoIPv6,
+	}, addrs), 0
+}
+
+// errClientLeft ends a look-up for which nobody waits any more.
+var errClientLeft = errors.New("client prematurely closed connection")
+
+// ask waits for the name servers, and no longer than the client does. A
+// status that is not 0 is the answer.
+func (b *Balancer) ask(r *request.Request, host string, conf *config.Resolver) ([]netip.Addr, int) {
+	settings := &r.Site.(*location).conf.Settings
+	ctx, leave := context.WithCancelCause(context.Background())
+	defer leave(nil)
+	ctx, cancel := context.WithTimeout(ctx, settings.ResolverTimeout)
+	defer cancel()
+	if !settings.ProxySettings.IgnoreClientAbort {
+		r.Out.Watch(func() { leave(errClientLeft) })
+		defer r.Out.Unwatch()
+	}
+	addrs, err := b.options.Resolver.Lookup(ctx, host, conf)
+	switch {
+	case err == nil:
+		return addrs, 0
+	case errors.Is(err, errClientLeft):
+		r.LogError(errorlog.Info, err.Error())
+		r.Reply.Broken = true
+		return nil, 499
+	}
+	if cause := errors.Unwrap(err); cause != nil {
+		r.Logf(errorlog.Info, "%v while resolving %s", cause, host)
+	}
+	r.Logf(errorlog.Error, "%s could not be resolved (%v)", host, err)
+	return nil, 502
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/discovery"
 	"github.com/weir-lb/weir/lb"
 )
 
@@ -12,7 +13,7 @@ type dataPlane struct{ b *lb.Balancer }
 
 // newDataPlane makes the balancer that serves in earnest.
 func newDataPlane(o BalancerOptions) (Balancer, error) {
-	b, err := lb.New(lb.Options{Logs: o.Logs, Log: o.Log, Version: o.Version})
+	b, err := lb.New(lb.Options{Logs: o.Logs, Log: o.Log, Version: o.Version, Resolver: discovery.New()})
 	if err != nil {
 		return nil, err
 	}

@@ -45,8 +45,8 @@ func Start(tb testing.TB, conf string) *Balancer {
 }
 
 // New returns a balancer that serves nothing until Reload, for tests that
-// first put files into Dir.
-func New(tb testing.TB) *Balancer {
+// first put files into Dir or need other options.
+func New(tb testing.TB, options ...func(*lb.Options)) *Balancer {
 	tb.Helper()
 	b := &Balancer{tb: tb, Dir: tb.TempDir(), Errors: &Log{}, ports: map[netip.AddrPort]netip.AddrPort{}}
 	b.Access = &Log{path: filepath.Join(b.Dir, "access.log")}
@@ -55,7 +55,11 @@ func New(tb testing.TB) *Balancer {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b.Balancer, err = lb.New(lb.Options{Logs: b.logs, Log: log, Version: "1", Hostname: "host"})
+	o := lb.Options{Logs: b.logs, Log: log, Version: "1", Hostname: "host"}
+	for _, set := range options {
+		set(&o)
+	}
+	b.Balancer, err = lb.New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
