@@ -3,6 +3,7 @@ package lb
 import (
 	"io"
 	"net"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/weir-lb/weir/lb/errorlog"
@@ -30,6 +31,7 @@ func (b *Balancer) serve(nc net.Conn, socket *listen.Socket) {
 		return
 	}
 	defer b.leave(c)
+	defer c.survive()
 
 	// The generation that accepts decides about TLS and the PROXY header.
 	g := b.acquire()
@@ -80,6 +82,15 @@ func (b *Balancer) serve(nc net.Conn, socket *listen.Socket) {
 		c.job = nil
 	}
 	c.close(linger)
+}
+
+// survive keeps a fault in weir itself from ending more than the connection
+// that met it.
+func (c *conn) survive() {
+	if fault := recover(); fault != nil {
+		c.b.options.Log.Logf(errorlog.Alert, c.Number, "connection given up after a fault in weir: %v\n%s", fault, debug.Stack())
+		_ = c.Close() // whatever state it is in
+	}
 }
 
 // readable is the Serve callback: it reads what has arrived and serves every
@@ -156,12 +167,13 @@ func (c *conn) serveHead() bool {
 			g.release()
 			return false
 		}
-		j.accept(n)
 		if bad != nil {
+			j.accept(j.end) // what there is of it can be logged; nothing follows
 			j.refuse(bad)
 			c.ended = true
 			return true
 		}
+		j.accept(n)
 		if !j.whole() {
 			c.aside = true
 			return true

@@ -46,6 +46,13 @@ type BodySource interface {
 	Cancel()
 }
 
+// reset makes ready for another body.
+func (b *Body) reset() {
+	b.Trailers.Reset(nil)
+	b.Framing, b.Length, b.Received, b.Expect, b.Source = FramingNone, 0, 0, false, nil
+	b.Kept, b.Memory, b.File, b.Size = false, nil, nil, 0
+}
+
 // Next returns the next piece of the body, io.EOF at its end.
 func (b *Body) Next() ([]byte, error) {
 	if b.Source == nil || b.Framing == FramingNone {

@@ -49,6 +49,13 @@ func (p *Reply) Add(name string, value []byte) {
 	p.Added = append(p.Added, AddedField{name, value})
 }
 
+// reset makes ready for the reply to another request.
+func (p *Reply) reset() {
+	added := p.Added[:0]
+	*p = Reply{}
+	p.Added, p.Length = added, -1
+}
+
 // Clear takes back a reply of which nothing was sent, so that another can be
 // made in its place.
 func (p *Reply) Clear() {

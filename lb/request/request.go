@@ -48,11 +48,27 @@ type TLS interface {
 // Request is one request and its reply. It is used by one goroutine at a
 // time.
 type Request struct {
+	Facts
+	Head     Head // as received; set by the codec
+	Body     Body
+	Attempts []Attempt
+	Captures Captures
+	Reply    Reply
+	// Upstream is the head of the last upstream reply, Trailers what followed
+	// its body ($upstream_http_NAME, $upstream_trailer_NAME).
+	Upstream, Trailers Head
+
+	arena variable.Arena
+	memos []variable.Memo
+}
+
+// Facts are the parts of a Request that hold no memory of their own, so that
+// all of them can be cleared at once.
+type Facts struct {
 	Conn *Conn
 	Log  *errorlog.Logger // the error log of the location
 
 	// As received; set by the codec.
-	Head    Head
 	Line    Span // the request line without its line end
 	Method  Span
 	Target  Span // the request target's path and query ($request_uri)
@@ -61,7 +77,6 @@ type Request struct {
 	Version Version
 	Length  int64 // bytes of line and head
 	Verb    Verb  // the method, where it is one that weir treats in a special way
-	Body    Body
 
 	// Where it goes; set by routing.
 	Host       []byte // lower case, no port ($host)
@@ -70,6 +85,7 @@ type Request struct {
 	HasArgs    bool   // there was a "?"
 	Plain      bool   // Path is the target's path byte for byte, and no rewrite changed it
 	Changed    bool   // a rewrite or an internal redirect set Path, so that Target no longer tells it
+	Moved      bool   // `rewrite … break` changed Path within its location, whose prefix it need not have
 	Pipelined  bool   // it came together with the request before it ($pipe)
 	Internal   bool   // after an internal redirect
 	Named      []byte // the named location an internal redirect leads to
@@ -88,50 +104,40 @@ type Request struct {
 	ClientPort uint16
 	ClientText []byte
 
-	Start    time.Time
-	Attempts []Attempt
-	Captures Captures
-	Reply    Reply
-	Out      Out
-	Site     Site
+	Start time.Time
+	Out   Out
+	Site  Site
 	// ProxyHost and ProxyPort are what proxy_pass names ($proxy_host, $proxy_port).
 	ProxyHost, ProxyPort []byte
-	// Upstream is the head of the last upstream reply, Trailers what followed
-	// its body ($upstream_http_NAME, $upstream_trailer_NAME).
-	Upstream, Trailers Head
-	Proxying           []byte // URL of the attempt that runs, for the error log; set by the proxy
+	Proxying             []byte // URL of the attempt that runs, for the error log; set by the proxy
 
 	// RateLimit and RateAfter hold `limit_rate` in bytes per second (0: none)
 	// and `limit_rate_after` in bytes. RateSet tells that `set $limit_rate` or
 	// X-Accel-Limit-Rate has the last word over the directive.
 	RateLimit, RateAfter int64
 	RateSet              bool
-
-	arena variable.Arena
-	memos []variable.Memo
 }
 
 // Reset makes the request ready for the next one of a connection; slots is
-// the number of memos the configuration's variables need.
+// the number of memos the configuration's variables need. Everything is cleared
+// where it stands: a copy of the whole would make every connection's stack
+// that much larger.
 func (r *Request) Reset(conn *Conn, slots int) {
-	memos := r.memos
+	r.Facts = Facts{}
 	r.Head.Reset(nil)
+	r.Body.reset()
+	r.Attempts = r.Attempts[:0]
+	r.Captures.reset()
+	r.Reply.reset()
 	r.Upstream.Reset(nil)
 	r.Trailers.Reset(nil)
-	r.Body.Trailers.Reset(nil)
 	r.arena.Reset()
-	*r = Request{
-		Conn: conn, Head: r.Head, Upstream: r.Upstream, Trailers: r.Trailers, arena: r.arena,
-		Attempts: r.Attempts[:0],
-		Captures: Captures{pairs: r.Captures.pairs[:0]},
-		Reply:    Reply{Added: r.Reply.Added[:0], Length: -1},
-		Body:     Body{Trailers: r.Body.Trailers},
+	if cap(r.memos) < slots {
+		r.memos = make([]variable.Memo, slots)
 	}
-	if cap(memos) < slots {
-		memos = make([]variable.Memo, slots)
-	}
-	r.memos = memos[:slots]
+	r.memos = r.memos[:slots]
 	clear(r.memos)
+	r.Conn = conn
 	r.Client, r.ClientPort, r.ClientText = conn.Remote.Addr(), conn.Remote.Port(), conn.RemoteText
 }
 
@@ -166,6 +172,11 @@ type Attempt struct {
 type Captures struct {
 	Subject []byte
 	pairs   []int
+}
+
+// reset forgets the groups but keeps the memory.
+func (c *Captures) reset() {
+	c.Subject, c.pairs = nil, c.pairs[:0]
 }
 
 // Set remembers the groups of a match as pairs of offsets into subject.
