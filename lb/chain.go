@@ -124,6 +124,7 @@ func (j *job) route() request.Verdict {
 			return v
 		}
 		j.enter(loc)
+		r.Moved = false
 		if loc.internal && !r.Internal {
 			return r.Reject(404)
 		}

@@ -80,21 +80,19 @@ func (c *compiler) pool(cfg upstream.Config, limits connect.Keepalive) (*pool, e
 
 // target finds the upstream of a proxy_pass: a group, or a host of its own.
 func (c *compiler) target(p *config.ProxyPass) (*proxy.Target, error) {
-	if z := c.g.zones[p.Host]; z != nil && p.Unix == "" {
+	if z := c.g.zones[p.Host]; z != nil && p.Unix == "" && !p.PortSet {
 		return z.target, nil
 	}
 	server := config.UpstreamServer{
-		Pos: p.Pos, Address: p.Host, Unix: p.Unix, Weight: 1, MaxFails: 1, FailTimeout: config.DefaultFailTimeout,
+		Pos: p.Pos, Host: p.Host, Port: p.Port, Unix: p.Unix,
+		Weight: 1, MaxFails: 1, FailTimeout: config.DefaultFailTimeout,
 	}
-	name := p.Host
 	if p.Unix != "" {
 		server.Address = "unix:" + p.Unix
-		name = server.Address
 	} else {
-		server.Host, server.Port = splitHost(p.Host, p.TLS)
-		name = server.Host + ":" + strconv.Itoa(int(server.Port))
+		server.Address = p.Host + ":" + strconv.Itoa(int(p.Port))
 	}
-	if z := c.g.zones[name]; z != nil {
+	if z := c.g.zones[server.Address]; z != nil {
 		return z.target, nil
 	}
 	s, err := upstreamServer(&server)
@@ -102,29 +100,12 @@ func (c *compiler) target(p *config.ProxyPass) (*proxy.Target, error) {
 		return nil, err
 	}
 	unwritten := config.DefaultKeepalive()
-	z, err := c.pool(upstream.Config{Name: name, Servers: []upstream.Server{s}}, keepalive(&unwritten))
+	z, err := c.pool(upstream.Config{Name: server.Address, Servers: []upstream.Server{s}}, keepalive(&unwritten))
 	if err != nil {
 		return nil, p.Pos.Errorf("%v", err)
 	}
 	z.target = &proxy.Target{Name: p.Host, Pool: &z.current, Idle: z.idle}
 	return z.target, nil
-}
-
-// splitHost takes a host with an optional port apart.
-func splitHost(host string, secure bool) (string, uint16) {
-	port := uint16(80)
-	if secure {
-		port = 443
-	}
-	for i := len(host) - 1; i >= 0 && host[i] != ']'; i-- {
-		if host[i] == ':' {
-			if n, err := strconv.ParseUint(host[i+1:], 10, 16); err == nil {
-				return host[:i], uint16(n)
-			}
-			break
-		}
-	}
-	return host, port
 }
 
 // upstreamServer resolves one server line.

@@ -20,7 +20,7 @@ func (x *exchange) redirect(f *request.Field) {
 	value := head.Value(f)
 	at := 0
 	if f.ID == request.FieldRefresh {
-		i := bytes.Index(value, []byte("url="))
+		i := bytes.Index(bytes.ToLower(value), []byte("url="))
 		if i < 0 {
 			return
 		}

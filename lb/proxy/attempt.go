@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"syscall"
 	"time"
 
@@ -25,6 +26,7 @@ func (x *exchange) attempt(peer *upstream.Peer) *failure {
 		Redirected: x.base > 0 && len(x.r.Attempts) == x.base,
 	})
 	x.line = http1.ReplyLine{}
+	x.doing = connecting
 	fresh := false
 	for {
 		if f := x.reach(peer, fresh); f != nil {
@@ -69,18 +71,13 @@ func (x *exchange) reach(peer *upstream.Peer, fresh bool) *failure {
 	c, err := x.dial(peer)
 	if err != nil {
 		x.target.Idle.Drop(nil)
-		return x.failed(err, "while "+dialling(err, peer))
+		if _, ok := errors.AsType[*connect.HandshakeError](err); ok {
+			x.doing = handshaking
+		}
+		return x.failed(err)
 	}
 	x.conn = c
 	return nil
-}
-
-// dialling tells what was being done when a dial failed.
-func dialling(err error, peer *upstream.Peer) string {
-	if _, ok := errors.AsType[*connect.HandshakeError](err); ok {
-		return "SSL handshaking to upstream"
-	}
-	return "connecting to upstream"
 }
 
 // dial makes a new connection under proxy_connect_timeout.
@@ -99,26 +96,31 @@ func (x *exchange) dial(peer *upstream.Peer) (*connect.Conn, error) {
 // reply; a larger body is written beside that wait.
 func (x *exchange) send() *failure {
 	c := x.conn
-	c.ReadWithin(x.now, x.h.ReadTimeout)
 	c.WriteWithin(x.h.SendTimeout)
 	c.OnPause(x.now, pauseAfter, x.onPause)
-	x.writeHead()
+	if !x.writeHead() {
+		return &failure{status: http.StatusInternalServerError, client: true, message: "invalid method for upstream"}
+	}
 	whole := x.body.whole()
 	x.sent = true
 	if x.body.none() || whole != nil && len(whole) <= smallBody {
+		x.doing = readingHeader
 		x.out = append(x.out, whole...)
 		x.attemptNow().Sent = int64(len(x.out))
+		c.ReadWithin(x.now, x.h.ReadTimeout)
 		if err := c.Exchange(x.out); err != nil {
 			return x.waitFailed(err)
 		}
 		return nil
 	}
+	x.doing = sending
 	x.attemptNow().Sent = int64(len(x.out))
 	c.Begin()
 	if _, err := c.Write(x.out); err != nil {
 		return x.waitFailed(err)
 	}
-	x.body.start(x)
+	c.ReadWithin(x.now, 0) // the time to answer begins when the body has gone, see uploading
+	x.body.start(c)
 	if err := c.Fill(); err != nil {
 		return x.waitFailed(err)
 	}
@@ -157,11 +159,28 @@ func (x *exchange) awaitHead() *failure {
 			return f
 		}
 	}
+	if x.body.upload != nil {
+		x.body.upload.answered.Store(true)
+	}
 	took := x.since()
 	a := x.attemptNow()
 	a.Status, a.Header = x.line.Status, took
 	x.pool.HeaderReceived(&x.args, took, x.now)
 	return x.frame()
+}
+
+// uploading is called every now and then while a body is being written: the
+// time that the peer has for its answer begins when the body has gone.
+func (x *exchange) uploading() {
+	now := wire.Now()
+	switch {
+	case x.doing != sending:
+	case x.body.upload.running():
+		x.conn.OnPause(now, pauseAfter, x.onPause)
+	default:
+		x.doing = readingHeader
+		x.conn.ReadWithin(now, x.h.ReadTimeout)
+	}
 }
 
 // interim takes note of a 1xx reply and waits for what follows. 103 goes to
@@ -207,10 +226,13 @@ func (x *exchange) waitFailed(err error) *failure {
 	if x.gone.Load() {
 		return x.clientGone()
 	}
-	if e := x.body.blame(); e != nil {
-		return &failure{status: e.Status, client: true, message: e.Error()}
+	if fault := x.body.fault(); fault != nil && errors.Is(err, wire.ErrInterrupted) {
+		if e, ok := errors.AsType[*request.Error](fault); ok {
+			return &failure{status: e.Status, client: true, message: e.Error()}
+		}
+		err = fault
 	}
-	f := x.failed(err, "while reading response header from upstream")
+	f := x.failed(err)
 	nothing := len(x.conn.Buffered()) == 0 && x.line.Status == 0
 	f.stale = nothing && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
 	return f

@@ -3,6 +3,8 @@ package proxy
 import (
 	"errors"
 	"io"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/weir-lb/weir/lb/connect"
 	"github.com/weir-lb/weir/lb/http1"
@@ -18,7 +20,14 @@ type body struct {
 	kept   bool // it can be sent again
 	length int64
 
-	upload chan error // of the goroutine that writes it, nil while none runs
+	upload *upload // in work beside the wait for the reply; nil: none was begun
+}
+
+// upload is a body that a goroutine of its own writes to the peer.
+type upload struct {
+	answered atomic.Bool // the reply has begun: an error must not cut it short
+	done     chan struct{}
+	err      error // once done is closed
 }
 
 // open takes the body in, or prepares to pass it on as it comes.
@@ -42,6 +51,12 @@ func (b *body) open(x *exchange) *request.Error {
 	}
 	b.kept = false
 	b.length = r.Body.Length
+	if r.Body.Expect { // said now, since later the reply is written beside the reading
+		r.Body.Expect = false
+		if err := r.Out.Interim(100, nil); err != nil {
+			return &request.Error{Source: request.Downstream, Status: statusClientGone, Reason: "client closed connection", Cause: err}
+		}
+	}
 	if r.Body.Framing == request.FramingChunked {
 		b.length = -1
 	}
@@ -67,9 +82,32 @@ func (b *body) chunked() bool { return b.length < 0 }
 
 // start writes the body on a goroutine of its own, beside the wait for the
 // reply, which may come before the body's end.
-func (b *body) start(x *exchange) {
-	b.upload = make(chan error, 1)
-	go func(c *connect.Conn, done chan<- error) { done <- b.write(c) }(x.conn, b.upload)
+func (b *body) start(c *connect.Conn) {
+	u := &upload{done: make(chan struct{})}
+	b.upload = u
+	go func() {
+		u.err = b.write(c)
+		close(u.done)
+		if u.err != nil && !u.answered.Load() && !leftUnread(u.err) {
+			c.Interrupt()
+		}
+	}()
+}
+
+// leftUnread tells of a peer that takes no more of the body: its reply, or the
+// end of its side, is there to be read.
+func leftUnread(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// running tells whether the body is still being written.
+func (u *upload) running() bool {
+	select {
+	case <-u.done:
+		return false
+	default:
+		return true
+	}
 }
 
 func (b *body) write(c *connect.Conn) error {
@@ -120,31 +158,15 @@ type onlyWriter struct{ io.Writer }
 // settled tells, once the reply was read, whether the whole body went out, so
 // that the connection may serve again.
 func (b *body) settled() bool {
-	if b.upload == nil {
-		return true
-	}
-	select {
-	case err := <-b.upload:
-		b.upload = nil
-		return err == nil
-	default:
-		return false
-	}
+	return b.upload == nil || !b.upload.running() && b.upload.err == nil
 }
 
-// blame returns the client's error that ended the upload, if one did.
-func (b *body) blame() *request.Error {
-	if b.upload == nil {
+// fault returns the error that ended the upload, if one did.
+func (b *body) fault() error {
+	if b.upload == nil || b.upload.running() {
 		return nil
 	}
-	select {
-	case err := <-b.upload:
-		b.upload = nil
-		e, _ := errors.AsType[*request.Error](err)
-		return e
-	default:
-		return nil
-	}
+	return b.upload.err
 }
 
 // stop ends an upload that nobody waits for any more.
@@ -152,12 +174,14 @@ func (b *body) stop(c *connect.Conn) {
 	if b.upload == nil {
 		return
 	}
-	_ = c.Socket.Close() // its writes end with an error
-	if !b.kept && b.r.Body.Source != nil {
-		b.r.Body.Source.Cancel()
-		b.r.Reply.Close = true
+	if b.upload.running() {
+		_ = c.Socket.Close() // its writes end with an error
+		if !b.kept && b.r.Body.Source != nil {
+			b.r.Body.Source.Cancel()
+			b.r.Reply.Close = true
+		}
+		<-b.upload.done
 	}
-	<-b.upload
 	b.upload = nil
 }
 

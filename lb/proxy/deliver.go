@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -16,12 +17,12 @@ import (
 // deliver passes the upstream's reply on to the client.
 func (x *exchange) deliver() request.Verdict {
 	r := x.r
+	x.doing = readingBody
+	if x.h.InterceptErrors && x.line.Status >= 300 && r.Site.Catches(x.line.Status) {
+		return x.intercept()
+	}
 	if v, taken := x.accelerate(); taken {
 		return v
-	}
-	if x.h.InterceptErrors && x.line.Status >= 300 && r.Site.Catches(x.line.Status) {
-		x.finish()
-		return r.Reject(x.line.Status)
 	}
 	r.Reply.Status = x.line.Status
 	r.Reply.Reason = r.Upstream.Bytes(x.line.Reason)
@@ -33,6 +34,16 @@ func (x *exchange) deliver() request.Verdict {
 	return x.pass()
 }
 
+// intercept leaves the answer to an error_page.
+func (x *exchange) intercept() request.Verdict {
+	r := x.r
+	if challenge, ok := r.Upstream.Get(request.FieldWWWAuthenticate); ok && x.line.Status == http.StatusUnauthorized {
+		r.Reply.Add("WWW-Authenticate", r.Arena().Copy(challenge))
+	}
+	x.finish()
+	return r.Reject(x.line.Status)
+}
+
 // pass moves the body, then gives the connection back before the client's
 // last bytes are written: the peer is free for others that much sooner.
 func (x *exchange) pass() request.Verdict {
@@ -40,7 +51,7 @@ func (x *exchange) pass() request.Verdict {
 	for !x.decoder.Done() {
 		more, err := x.passBuffered()
 		if err != nil {
-			return x.lost()
+			return x.stopped(err)
 		}
 		if !more {
 			break
@@ -127,9 +138,7 @@ func (x *exchange) passBuffered() (more bool, err error) {
 	for b := x.conn.Buffered(); len(b) > 0 && !x.decoder.Done(); b = x.conn.Buffered() {
 		piece, used, bad := x.decoder.Next(b)
 		if bad != nil {
-			x.describe(a.Addr)
-			x.r.LogError(errorlog.Error, "upstream sent invalid chunked response while reading upstream ("+bad.Error()+")")
-			return false, bad
+			return false, &framingError{bad}
 		}
 		a.Received += int64(used)
 		a.Length += int64(len(piece))
@@ -144,6 +153,23 @@ func (x *exchange) passBuffered() (more bool, err error) {
 		}
 	}
 	return !x.decoder.Done(), nil
+}
+
+// framingError is a reply's body that is not well-formed.
+type framingError struct{ cause error }
+
+// Error tells what is wrong with it.
+func (e *framingError) Error() string {
+	return "upstream sent invalid chunked response: " + e.cause.Error()
+}
+
+// stopped ends a reply that could not be passed on: the client has gone, or
+// its framing is broken.
+func (x *exchange) stopped(err error) request.Verdict {
+	if _, ok := errors.AsType[*framingError](err); ok {
+		return x.brokenOff(err)
+	}
+	return x.lost()
 }
 
 // unbuffered tells whether bytes go on as they come.
@@ -172,10 +198,10 @@ func (x *exchange) lostAfter() request.Verdict {
 // brokenOff ends a reply that the peer did not complete: the client must see
 // that it is not whole.
 func (x *exchange) brokenOff(err error) request.Verdict {
-	if x.gone.Load() {
+	if x.gone.Load() || errors.Is(err, wire.ErrInterrupted) {
 		return x.lost()
 	}
-	f := x.failed(err, "while reading upstream")
+	f := x.failed(err)
 	a := x.attemptNow()
 	a.Response = x.since()
 	x.describe(a.Addr)
@@ -213,17 +239,23 @@ func (x *exchange) filter() {
 				r.Reply.Hurry = !request.EqualFold(head.Value(f), []byte("yes")) && (r.Reply.Hurry || request.EqualFold(head.Value(f), []byte("no")))
 			}
 		case request.FieldXAccelLimitRate:
-			if n, err := strconv.ParseInt(string(head.Value(f)), 10, 64); err == nil && n > 0 && h.heeds(request.FieldXAccelLimitRate) {
-				r.RateLimit = n
-			}
+			x.limitRate(f)
 		}
+	}
+}
+
+// limitRate obeys X-Accel-Limit-Rate.
+func (x *exchange) limitRate(f *request.Field) {
+	n, err := strconv.ParseInt(string(x.r.Upstream.Value(f)), 10, 64)
+	if err == nil && n >= 0 && x.h.heeds(request.FieldXAccelLimitRate) {
+		x.r.RateLimit, x.r.RateSet = n, true
 	}
 }
 
 // accelerate follows X-Accel-Redirect: the reply is made by another location.
 func (x *exchange) accelerate() (request.Verdict, bool) {
 	to, ok := x.r.Upstream.Get(request.FieldXAccelRedirect)
-	if !ok || !x.h.heeds(request.FieldXAccelRedirect) {
+	if !ok || len(to) == 0 || !x.h.heeds(request.FieldXAccelRedirect) {
 		return request.Next, false
 	}
 	x.reusing = x.decoder.Done() // its body is not read
@@ -233,16 +265,21 @@ func (x *exchange) accelerate() (request.Verdict, bool) {
 	for i := range r.Upstream.Fields { // these describe what the other location sends, too
 		f := &r.Upstream.Fields[i]
 		switch f.ID {
-		case request.FieldContentType, request.FieldSetCookie, request.FieldCacheControl, request.FieldExpires,
-			request.FieldAcceptRanges:
+		case request.FieldContentType, request.FieldSetCookie, request.FieldCacheControl, request.FieldExpires, request.FieldAcceptRanges:
 			r.Reply.Add(f.ID.String(), r.Upstream.Value(f))
+		case request.FieldXAccelLimitRate:
+			x.limitRate(f)
+		case request.FieldOther:
+			if request.EqualFold(r.Upstream.Name(f), []byte("Content-Disposition")) {
+				r.Reply.Add("Content-Disposition", r.Upstream.Value(f))
+			}
 		}
-	}
-	if r.Verb != request.VerbHead {
-		r.Verb = request.VerbGet
 	}
 	if to[0] == '@' {
 		return r.RedirectTo(to, nil), true
+	}
+	if r.Verb != request.VerbHead {
+		r.Verb = request.VerbGet
 	}
 	path, args, _ := bytes.Cut(to, []byte("?"))
 	dst, _, bad := http1.DecodePath(r.Arena().Take(), path, false)

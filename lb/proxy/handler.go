@@ -52,6 +52,7 @@ type exchange struct {
 	base       int   // attempts made before this handler, ahead of an internal redirect
 	sent       bool  // part of the request may have reached a peer
 	tls        bool
+	doing      string // what an attempt is at, in the words of the error log
 
 	line    http1.ReplyLine
 	decoder http1.Decoder
@@ -86,9 +87,7 @@ func (h *Handler) Serve(r *request.Request) request.Verdict {
 	if err := x.body.open(x); err != nil {
 		return x.refuse(err)
 	}
-	if status := x.render(); status != 0 {
-		return r.Reject(status)
-	}
+	x.render()
 
 	x.now = wire.Now()
 	x.start = x.now
@@ -144,7 +143,7 @@ func (x *exchange) noPeer(err error) request.Verdict {
 		Addr: x.target.Name, Status: 502, Connect: -1, Header: -1, Response: 0,
 	})
 	x.describe(x.target.Name)
-	x.r.Logf(errorlog.Error, "%v while connecting to upstream", err)
+	x.r.Logf(errorlog.Error, "%v "+connecting, err)
 	return x.r.Reject(502)
 }
 
@@ -176,6 +175,9 @@ func (x *exchange) paused() {
 		_ = x.r.Out.Flush() // an error shows at the next write
 	}
 	x.watch()
+	if x.body.upload != nil {
+		x.uploading()
+	}
 }
 
 func (x *exchange) watch() {

@@ -59,12 +59,18 @@ func (s *fieldSet) has(h *request.Head, f *request.Field) bool {
 const ownFields = 1<<request.FieldHost | 1<<request.FieldContentLength | 1<<request.FieldExpect |
 	1<<request.FieldHTTP2Settings
 
-// writeHead writes request line and fields into x.out.
-func (x *exchange) writeHead() {
+// writeHead writes request line and fields into x.out; false where variables
+// gave a method that is none.
+func (x *exchange) writeHead() bool {
 	r, h := x.r, x.h
 	dst := x.out[:0]
 	if h.Method != nil {
 		dst = h.Method.Append(dst, r)
+		if !isMethod(dst) {
+			return false
+		}
+	} else if r.Verb == request.VerbGet { // an internal redirect may have made it one
+		dst = append(dst, "GET"...)
 	} else {
 		dst = append(dst, r.MethodName()...)
 	}
@@ -92,6 +98,17 @@ func (x *exchange) writeHead() {
 		dst = r.Head.AppendFields(dst)
 	}
 	x.out = append(dst, "\r\n"...)
+	return true
+}
+
+// isMethod tells whether a value can stand as a method without ending it.
+func isMethod(value []byte) bool {
+	for _, c := range value {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return len(value) > 0
 }
 
 // safe tells that a value is the operator's own text.
@@ -115,7 +132,7 @@ func (x *exchange) writeFraming(dst []byte) []byte {
 	switch {
 	case x.body.chunked():
 		return append(dst, "Transfer-Encoding: chunked\r\n"...)
-	case x.body.length > 0 || x.r.Body.Framing != request.FramingNone:
+	case x.body.length > 0 || x.r.Head.Has(request.FieldContentLength) || x.r.Body.Framing != request.FramingNone:
 		dst = append(dst, "Content-Length: "...)
 		dst = strconv.AppendInt(dst, max(x.body.length, 0), 10)
 		return append(dst, "\r\n"...)

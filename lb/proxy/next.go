@@ -24,12 +24,21 @@ type failure struct {
 	client  bool                // the client has left; nobody is to blame
 }
 
-// failed makes a failure of a system error or of time that ran out; doing is
-// what was going on, in the words of the error log.
-func (x *exchange) failed(err error, doing string) *failure {
+// What an attempt is at, in the words of the error log.
+const (
+	connecting    = "while connecting to upstream"
+	handshaking   = "while SSL handshaking to upstream"
+	sending       = "while sending request to upstream"
+	readingHeader = "while reading response header from upstream"
+	readingBody   = "while reading upstream"
+)
+
+// failed makes a failure of a system error or of time that ran out.
+func (x *exchange) failed(err error) *failure {
 	if x.gone.Load() {
 		return x.clientGone()
 	}
+	doing := x.doing
 	f := &failure{kind: config.NextError, status: http.StatusBadGateway}
 	var errno syscall.Errno
 	switch {
@@ -38,6 +47,8 @@ func (x *exchange) failed(err error, doing string) *failure {
 		f.message = "upstream timed out (110: Connection timed out) " + doing
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		f.message = "upstream prematurely closed connection " + doing
+	case errors.Is(err, syscall.EPIPE):
+		f.message = "writev() failed (" + connect.Errno(syscall.EPIPE).Error() + ") " + sending
 	case errors.As(err, &errno):
 		f.message = "recv() failed (" + connect.Errno(errno).Error() + ") " + doing
 	default:
@@ -50,7 +61,7 @@ func (x *exchange) failed(err error, doing string) *failure {
 func (x *exchange) invalid(err *request.Error) *failure {
 	return &failure{
 		kind: config.NextInvalidHeader, status: http.StatusBadGateway,
-		message: err.Error() + " while reading response header from upstream",
+		message: err.Error() + " " + readingHeader,
 	}
 }
 
@@ -60,7 +71,7 @@ const statusClientGone = 499
 
 func (x *exchange) clientGone() *failure {
 	return &failure{status: statusClientGone, client: true,
-		message: "client prematurely closed connection, so upstream connection is closed too while reading response header from upstream"}
+		message: "client prematurely closed connection, so upstream connection is closed too " + x.doing}
 }
 
 // nextStatus maps replies to the conditions of proxy_next_upstream.
@@ -143,7 +154,7 @@ func (x *exchange) release(f *failure) {
 	o.Failed = !o.Next && !f.client
 	if x.pool.Release(&x.args, o) {
 		x.describe(a.Addr)
-		x.r.LogError(errorlog.Warn, "upstream server temporarily disabled while reading response header from upstream")
+		x.r.LogError(errorlog.Warn, "upstream server temporarily disabled "+x.doing)
 	}
 }
 

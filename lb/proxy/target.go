@@ -87,14 +87,10 @@ func parseURL(raw []byte) (u dynamicURL, err error) {
 
 // hostPort are $proxy_host and $proxy_port of a fixed target.
 func hostPort(p *config.ProxyPass) (host, port []byte) {
-	port = []byte("80")
-	if p.TLS {
-		port = []byte("443")
+	if p.Unix == "" {
+		port = strconv.AppendUint(nil, uint64(p.Port), 10)
 	}
-	if _, written, err := net.SplitHostPort(p.Host); err == nil && written != "" {
-		port = []byte(written)
-	}
-	return []byte(p.Host), port
+	return []byte(p.HostHeader), port
 }
 
 // profile makes the connect.Profile of an exchange.
@@ -125,7 +121,7 @@ func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, table *variabl
 	if c.err != nil {
 		return nil, c.err
 	}
-	static := pass.Host
+	static := pass.HostHeader
 	if literal, ok := p.name.Static(); ok {
 		static = string(literal)
 	} else if pass.Vars || name.Value != "$proxy_host" {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
-	"github.com/weir-lb/weir/lb/http1"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/wire"
 )
@@ -29,7 +28,7 @@ func (x *exchange) tunnel() request.Verdict {
 	r.Reply.Status, r.Reply.Length, r.Reply.NoBody = 101, -1, true
 	r.Reply.Reason = r.Upstream.Bytes(x.line.Reason)
 	r.Reply.Head = &r.Upstream
-	http1.SkipHopByHop(&r.Upstream)
+	x.filter()
 	r.Reply.Close = true
 	client, ok := r.Out.Tunnel()
 	if !ok {

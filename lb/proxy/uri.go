@@ -6,12 +6,11 @@ import "github.com/weir-lb/weir/lb/request"
 //
 //   - without a URI, the client's own target byte for byte, or the path as
 //     rewriting left it;
-//   - with a URI, the location's part of the path replaced by it;
+//   - with a URI, the location's part of the path replaced by it, unless
+//     "rewrite … break" has set the path: that goes on whole;
 //   - with variables, what they say, and the client's own target when that
 //     names no URI.
-//
-// It returns a status where the URL that variables gave cannot be used.
-func (x *exchange) render() int {
+func (x *exchange) render() {
 	r, h := x.r, x.h
 	replace, whole := h.uri, false
 	if h.url != nil {
@@ -20,24 +19,43 @@ func (x *exchange) render() int {
 	switch {
 	case replace == nil && !r.Changed:
 		x.uri = originTarget(r)
-		return 0
+		return
 	case whole && replace != nil:
-		x.uri = replace
-		return 0
+		x.uri = escapeUnsafe(r, replace)
+		return
 	}
 	dst := r.Arena().Take()
 	path := r.Path
-	if replace != nil {
+	if replace != nil && !r.Moved {
 		dst = append(dst, replace...)
 		path = path[min(len(h.prefix), len(path)):]
 	}
 	dst = escapePath(dst, path)
-	if r.HasArgs || len(r.Args) > 0 {
+	if len(r.Args) > 0 {
 		dst = append(dst, '?')
 		dst = append(dst, r.Args...)
 	}
 	x.uri = r.Arena().Keep(dst)
-	return 0
+}
+
+// escapeUnsafe percent-encodes what would end a target that variables gave:
+// they may hold decoded bytes of the client's.
+func escapeUnsafe(r *request.Request, target []byte) []byte {
+	for i, c := range target {
+		if c > ' ' && c != 0x7f {
+			continue
+		}
+		dst := append(r.Arena().Take(), target[:i]...)
+		for _, c := range target[i:] {
+			if c > ' ' && c != 0x7f {
+				dst = append(dst, c)
+			} else {
+				dst = append(dst, '%', hex[c>>4], hex[c&15])
+			}
+		}
+		return r.Arena().Keep(dst)
+	}
+	return target
 }
 
 // originTarget is the request's target as received; that of "GET http://host?x"
@@ -65,9 +83,10 @@ func escapeSet(chars string) (t [256]bool) {
 	return t
 }
 
+const hex = "0123456789ABCDEF"
+
 // escapePath percent-encodes a decoded path.
 func escapePath(dst, path []byte) []byte {
-	const hex = "0123456789ABCDEF"
 	for _, c := range path {
 		if pathEscapes[c] {
 			dst = append(dst, '%', hex[c>>4], hex[c&15])

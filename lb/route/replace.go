@@ -94,7 +94,7 @@ func (s *rewriteStep) run(r *request.Request, o *Outcome, self int) int {
 	o.Action = Relocate
 	switch s.flag {
 	case config.RewriteBreak:
-		o.Action = Continue
+		o.Action, r.Moved = Continue, true
 		return end
 	case config.RewriteLast:
 		return end

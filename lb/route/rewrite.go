@@ -135,7 +135,8 @@ var outcomes = sync.Pool{New: func() any { return new(Outcome) }}
 // breakStep is `break`: what was rewritten stays in this location.
 type breakStep struct{}
 
-func (breakStep) run(_ *request.Request, o *Outcome, _ int) int {
+func (breakStep) run(r *request.Request, o *Outcome, _ int) int {
+	r.Moved = r.Moved || o.Action == Relocate
 	o.Action = Continue
 	return end
 }
