@@ -27,7 +27,8 @@ type conn struct {
 	opened int64    // wire.Now
 
 	job    *job // the request in work or partly received; nil while idle
-	ready  func(fd uintptr) bool
+	ready  func(fd uintptr) bool // c.readable and c.probe, bound once
+	silent func()
 	inside bool // a Serve callback runs, with this descriptor:
 	fd     uintptr
 	aside  bool // the request must be served outside of the callback
@@ -46,7 +47,7 @@ func (b *Balancer) newConn(nc net.Conn, socket *listen.Socket) (*conn, error) {
 	if err := c.Init(nc); err != nil {
 		return nil, err
 	}
-	c.ready = c.readable
+	c.ready, c.silent = c.readable, c.probe
 	switch a := nc.RemoteAddr().(type) {
 	case *net.TCPAddr:
 		c.Remote = unmapped(a)
@@ -141,7 +142,7 @@ func (c *conn) rest(now int64) {
 	c.Rest()
 	c.probed = false
 	c.ReadWithin(now, c.site.def.own.keepaliveTimeout)
-	c.OnPause(now, probeAfter, c.probe)
+	c.OnPause(now, probeAfter, c.silent)
 	c.idle.Store(true)
 	if c.b.draining.Load() {
 		c.Interrupt()
