@@ -18,8 +18,9 @@ type ServerOptions struct {
 	PasswordFile string // ssl_password_file
 	Files        *Files // shared while a generation is built; nil reads everything anew
 
-	// Certificate, if set, gives the certificate anew at each handshake, for names with variables. It takes precedence over Pairs.
-	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// Deferred says that certificates are chosen at each handshake, as for names with variables: Pairs are not read, and every
+	// connection needs WithCertificate.
+	Deferred bool
 
 	Protocols []string // ssl_protocols
 	Ciphers   string   // ssl_ciphers; empty is HIGH:!aNULL:!MD5
@@ -83,6 +84,14 @@ func (s *Server) Config() *tls.Config { return s.config }
 // IgnoredCiphers returns the words of the cipher list that name nothing known, for a notice to the operator.
 func (s *Server) IgnoredCiphers() []string { return s.ignored }
 
+// WithCertificate returns s with another source of certificates, for one handshake.
+func (s *Server) WithCertificate(find func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *Server {
+	t := *s
+	t.config = s.config.Clone()
+	t.config.GetCertificate = find
+	return &t
+}
+
 // Front returns the configuration for a listening address: each handshake goes on with the server that choose returns for the name
 // the client asks for, "" if it names none. A nil server refuses the handshake with unrecognized_name. The first function called
 // may read a generation pointer, so one Front serves over reloads.
@@ -101,9 +110,8 @@ func Front(choose func(serverName string) *Server) *tls.Config {
 }
 
 func (s *Server) setCertificates(o *ServerOptions) error {
-	if o.Certificate != nil {
-		s.config.GetCertificate = o.Certificate
-		return nil
+	if o.Deferred {
+		return nil // without WithCertificate crypto/tls finds none and refuses the handshake
 	}
 	if len(o.Pairs) == 0 {
 		return errors.New(`no "ssl_certificate" is defined`)
@@ -132,17 +140,24 @@ func chooser(certificates []tls.Certificate) func(*tls.ClientHelloInfo) (*tls.Ce
 	for i := range certificates {
 		order[i] = &certificates[i]
 	}
-	slices.SortStableFunc(order, func(a, b *tls.Certificate) int { return signingCost(a) - signingCost(b) })
-	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		anyName := *hello
-		anyName.ServerName = "" // the virtual server is chosen already, whatever names its certificates hold
-		for _, c := range order {
-			if anyName.SupportsCertificate(c) == nil {
-				return c, nil
-			}
+	sortBySigning(order)
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return choose(order, hello), nil }
+}
+
+func sortBySigning(list []*tls.Certificate) {
+	slices.SortStableFunc(list, func(a, b *tls.Certificate) int { return signingCost(a) - signingCost(b) })
+}
+
+// choose returns the first certificate that the client can verify, else the last.
+func choose(order []*tls.Certificate, hello *tls.ClientHelloInfo) *tls.Certificate {
+	anyName := *hello
+	anyName.ServerName = "" // the virtual server is chosen already, whatever names its certificates hold
+	for _, c := range order {
+		if anyName.SupportsCertificate(c) == nil {
+			return c
 		}
-		return order[len(order)-1], nil
 	}
+	return order[len(order)-1]
 }
 
 func signingCost(c *tls.Certificate) int {

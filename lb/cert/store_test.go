@@ -143,19 +143,6 @@ func TestNewServerRefuses(t *testing.T) {
 	}
 }
 
-func TestCertificatePerHandshake(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, ServerOptions{Certificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		return Load(testPair(hello.ServerName+".crt", hello.ServerName+"-sec1.key"), nil)
-	}})
-	_, state, _, err := handshake(t, s.Config(), anyServer("ec"))
-	if err != nil || state.PeerCertificates[0].Subject.CommonName != "ec.example" {
-		t.Errorf("%v", err)
-	}
-	_, _, serverErr, _ := handshake(t, s.Config(), anyServer("none"))
-	wantError(t, "missing file", serverErr, `cannot load certificate "testdata/none.crt"`)
-}
-
 func TestAuthoritiesAreAdvertised(t *testing.T) {
 	t.Parallel()
 	named, silent := newAuthority(t, "named"), newAuthority(t, "silent")
