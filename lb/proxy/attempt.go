@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"syscall"
 	"time"
 
@@ -98,9 +97,7 @@ func (x *exchange) send() *failure {
 	c := x.conn
 	c.WriteWithin(x.h.SendTimeout)
 	c.OnPause(x.now, pauseAfter, x.onPause)
-	if !x.writeHead() {
-		return &failure{status: http.StatusInternalServerError, client: true, message: "invalid method for upstream"}
-	}
+	x.writeHead()
 	whole := x.body.whole()
 	x.sent = true
 	if x.body.none() || whole != nil && len(whole) <= smallBody {

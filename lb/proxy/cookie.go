@@ -60,8 +60,8 @@ func (x *exchange) cookie(f *request.Field) {
 		return
 	}
 	value := x.r.Upstream.Value(f)
-	var out []byte
-	var name []byte
+	var out, name []byte
+	changed := false
 	for i, part := range bytes.Split(value, []byte(";")) {
 		part = bytes.TrimSpace(part)
 		key, val, _ := bytes.Cut(part, []byte("="))
@@ -72,16 +72,17 @@ func (x *exchange) cookie(f *request.Field) {
 		}
 		if rewritten, ok := x.attribute(key, val); ok {
 			part = append(append(bytes.Clone(key), '='), rewritten...)
+			changed = true
 		}
 		out = append(append(out, "; "...), part...)
 	}
 	for i := range rules.flags {
 		if rules.flags[i].fits(x.r, name) {
-			out = rules.flags[i].apply(x.r, out)
+			out, changed = rules.flags[i].apply(x.r, out), true
 			break
 		}
 	}
-	if bytes.Equal(out, value) {
+	if !changed {
 		return
 	}
 	f.Skip = true

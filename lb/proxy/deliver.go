@@ -208,6 +208,7 @@ func (x *exchange) brokenOff(err error) request.Verdict {
 	x.r.LogError(errorlog.Error, f.message)
 	x.drop()
 	x.release(f)
+	_ = x.r.Out.Flush() // what there is of it; the end follows anyway
 	x.r.Reply.Broken = true
 	return request.Done
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +82,10 @@ func (h *Handler) Serve(r *request.Request) request.Verdict {
 	// Where to: the group of the location, or the one its variables name.
 	if status := x.aim(); status != 0 {
 		return r.Reject(status)
+	}
+	if h.Method != nil && !isMethod(h.Method.Value(r)) {
+		r.LogError(errorlog.Error, "invalid method for upstream")
+		return r.Reject(http.StatusInternalServerError)
 	}
 	// The body is taken in first, so that a slow client holds no peer, unless
 	// it is to be passed on as it comes.

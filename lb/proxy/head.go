@@ -59,16 +59,12 @@ func (s *fieldSet) has(h *request.Head, f *request.Field) bool {
 const ownFields = 1<<request.FieldHost | 1<<request.FieldContentLength | 1<<request.FieldExpect |
 	1<<request.FieldHTTP2Settings
 
-// writeHead writes request line and fields into x.out; false where variables
-// gave a method that is none.
-func (x *exchange) writeHead() bool {
+// writeHead writes request line and fields into x.out.
+func (x *exchange) writeHead() {
 	r, h := x.r, x.h
 	dst := x.out[:0]
 	if h.Method != nil {
 		dst = h.Method.Append(dst, r)
-		if !isMethod(dst) {
-			return false
-		}
 	} else if r.Verb == request.VerbGet { // an internal redirect may have made it one
 		dst = append(dst, "GET"...)
 	} else {
@@ -98,7 +94,6 @@ func (x *exchange) writeHead() bool {
 		dst = r.Head.AppendFields(dst)
 	}
 	x.out = append(dst, "\r\n"...)
-	return true
 }
 
 // isMethod tells whether a value can stand as a method without ending it.
