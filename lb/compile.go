@@ -28,12 +28,15 @@ type compiler struct {
 	before  map[string]*pool // of the generation that serves
 	swaps   []swap           // to be made when the generation starts
 	loggers map[string]*errorlog.Logger
+	tickets map[string]*cert.TicketKeys // by the names of their files
+	files   cert.Files                  // certificates and passwords read so far
+	told    map[config.Pos]bool         // ssl_ciphers of which was told what is left out
 	env     proxy.Env
 }
 
 // compile turns a configuration into a generation.
 func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
-	c := &compiler{b: b, loggers: map[string]*errorlog.Logger{}}
+	c := &compiler{b: b, loggers: map[string]*errorlog.Logger{}, tickets: map[string]*cert.TicketKeys{}, told: map[config.Pos]bool{}}
 	c.g = &generation{
 		number: b.numbers.Add(1), conf: conf, table: variable.NewTable(), zones: map[string]*pool{}, folded: map[string]*pool{},
 		retired: make(chan struct{}),
@@ -42,7 +45,7 @@ func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 	if g := b.current.Load(); g != nil {
 		c.before = g.zones
 	}
-	c.env = proxy.Env{Table: c.g.table, Target: c.target, Resolve: c.resolver()}
+	c.env = proxy.Env{Table: c.g.table, Target: c.target, Resolve: c.resolver(), Files: &c.files}
 	if conf.HTTP == nil {
 		return c, nil
 	}
@@ -208,8 +211,8 @@ func (c *compiler) join(s *server, byName map[string]*address) error {
 			}
 		}
 		if a.ssl && s.tls == nil && (len(s.conf.TLS.Certificates) > 0 || s.conf.TLS.RejectHandshake) {
-			if s.tls, err = cert.NewServer(c.b.serverOptions(s.conf)); err != nil {
-				return s.conf.Pos.Errorf("%v", err)
+			if err := c.tlsServer(s); err != nil {
+				return err
 			}
 		}
 	}

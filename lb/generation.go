@@ -57,6 +57,8 @@ type server struct {
 	script    *route.Script
 	locations *route.Locations[*location]
 	tls       *cert.Server // nil: no ssl address is its own
+
+	certificates *certificates // found at the handshake; nil: tls has them
 }
 
 // secure tells whether connections to the address begin with a handshake.
@@ -79,6 +81,9 @@ func (a *address) front(c *conn) *tls.Config {
 		c.sni = a.def
 		if host, _, ok := http1.NormalizeHost(nil, []byte(name)); ok && name != "" {
 			c.sni = a.hosts.Find(host, nil)
+		}
+		if s := c.sni; s.certificates != nil {
+			return s.tls.WithCertificate(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return c.find(s, hello) })
 		}
 		return c.sni.tls
 	})

@@ -75,7 +75,7 @@ func (b *Balancer) lookUp(r *request.Request, host string, port uint16) (*proxy.
 }
 
 // errClientLeft ends a look-up for which nobody waits any more.
-var errClientLeft = errors.New("client prematurely closed connection")
+var errClientLeft = errors.New("epoll_wait() reported that client prematurely closed connection")
 
 // ask waits for the name servers, and no longer than the client does. A
 // status that is not 0 is the answer.
@@ -98,9 +98,10 @@ func (b *Balancer) ask(r *request.Request, host string, conf *config.Resolver) (
 		r.Reply.Broken = true
 		return nil, 499
 	}
+	name := strings.ToLower(strings.TrimSuffix(host, ".")) // what was asked for
 	if cause := errors.Unwrap(err); cause != nil {
-		r.Logf(errorlog.Info, "%v while resolving %s", cause, host)
+		r.Logf(errorlog.Info, "%v while resolving %s", cause, name)
 	}
-	r.Logf(errorlog.Error, "%s could not be resolved (%v)", host, err)
+	r.Logf(errorlog.Error, "%s could not be resolved (%v)", name, err)
 	return nil, 502
 }

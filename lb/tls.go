@@ -12,17 +12,17 @@ import (
 )
 
 // serverOptions are the ssl_* settings of a server for package cert.
-func (b *Balancer) serverOptions(s *config.Server) *cert.ServerOptions {
+func (c *compiler) serverOptions(s *config.Server) *cert.ServerOptions {
 	t := &s.TLS
 	o := &cert.ServerOptions{
-		PasswordFile: t.PasswordFile, Protocols: t.Protocols, Ciphers: t.Ciphers, Curves: t.ECDHCurve,
-		ALPN:       []string{"http/1.1", "http/1.0"},
-		TicketKeys: b.tickets, NoTickets: !t.SessionTickets || t.SessionCache.Off, SessionTimeout: t.SessionTimeout,
+		Files: &c.files, PasswordFile: t.PasswordFile, Protocols: t.Protocols, Ciphers: t.Ciphers, Curves: t.ECDHCurve,
+		ALPN:      []string{"http/1.1", "http/1.0"},
+		NoTickets: !t.SessionTickets || t.SessionCache.Off, SessionTimeout: t.SessionTimeout,
 		ClientVerify: verifyModes[t.VerifyClient], ClientCA: t.ClientCertificate, TrustedCA: t.TrustedCertificate,
 		CRL: t.CRL, VerifyDepth: t.VerifyDepth, VerifyDepthSet: true, RejectHandshake: t.RejectHandshake,
 	}
-	for i, c := range t.Certificates {
-		o.Pairs = append(o.Pairs, cert.Pair{Certificate: c.Value, Key: t.CertificateKeys[i].Value})
+	for i := range t.Certificates {
+		o.Pairs = append(o.Pairs, cert.Pair{Certificate: t.Certificates[i].Value, Key: t.CertificateKeys[i].Value})
 	}
 	return o
 }
@@ -54,7 +54,10 @@ func (c *conn) tlsStatus(s *server) int {
 // handshakeFailed logs why a client could not be talked to. Clients that go
 // away are no news.
 func (c *conn) handshakeFailed(err error) {
+	var missing certificateError
 	switch {
+	case errors.As(err, &missing):
+		c.complain(errorlog.Error, "%v while SSL handshaking", err)
 	case errors.Is(err, io.EOF), errors.Is(err, wire.ErrInterrupted):
 		c.complain(errorlog.Info, "peer closed connection in SSL handshake while SSL handshaking")
 	case errors.Is(err, wire.ErrTimeout):

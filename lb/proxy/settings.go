@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/cert"
 	"github.com/weir-lb/weir/lb/connect"
 	"github.com/weir-lb/weir/lb/http1"
 	"github.com/weir-lb/weir/lb/request"
@@ -51,6 +52,7 @@ type Env struct {
 	Target func(p *config.ProxyPass) (*Target, error)
 	// Resolve finds that of one with variables, per request.
 	Resolve Resolve
+	Files   *cert.Files // what was read so far; nil: nothing is shared
 }
 
 // New compiles the proxy settings of a location. Errors name the directive's
@@ -75,7 +77,7 @@ func New(conf *config.Location, env *Env) (*Handler, error) {
 		return nil, c.err
 	}
 	var err error
-	if h.conn, err = newProfile(pass, ps, env.Table); err != nil {
+	if h.conn, err = newProfile(pass, ps, env); err != nil {
 		return nil, err
 	}
 	if pass.Vars {

@@ -103,7 +103,7 @@ type profile struct {
 	dynamic bool            // the name is known per request only
 }
 
-func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, table *variable.Table) (*profile, error) {
+func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, env *Env) (*profile, error) {
 	p := &profile{secure: pass.TLS}
 	p.plain = connect.Profile{Keepalive: ps.SocketKeepalive}
 	if ps.SocketKeepalive {
@@ -116,7 +116,7 @@ func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, table *variabl
 	if name.IsZero() {
 		name = config.Text{Value: "$proxy_host", Pos: pass.Pos}
 	}
-	c := compiler{table: table}
+	c := compiler{table: env.Table}
 	p.name = c.text(name)
 	if c.err != nil {
 		return nil, c.err
@@ -128,7 +128,9 @@ func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, table *variabl
 		p.dynamic = true
 	}
 	var err error
-	if p.client, err = cert.NewClient(clientOptions(&ps.TLS, serverName(static))); err != nil {
+	o := clientOptions(&ps.TLS, serverName(static))
+	o.Files = env.Files
+	if p.client, err = cert.NewClient(o); err != nil {
 		return nil, pass.Pos.Errorf("%v", err)
 	}
 	p.fixed = p.plain
