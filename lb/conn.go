@@ -23,10 +23,11 @@ type conn struct {
 	socket *listen.Socket
 	site   *address // of the generation seen last
 	gen    uint64   // its number
-	sni    *server  // the virtual server of the handshake
+	sni    *server  // the virtual server of the handshake, as of the generation seen last
+	named  []byte   // the name that led to it; nil: none
 	opened int64    // wire.Now
 
-	job    *job // the request in work or partly received; nil while idle
+	job    *job                  // the request in work or partly received; nil while idle
 	ready  func(fd uintptr) bool // c.readable and c.probe, bound once
 	silent func()
 	inside bool // a Serve callback runs, with this descriptor:
@@ -35,8 +36,9 @@ type conn struct {
 	ended  bool // no further request is served
 	// misdirected: plain HTTP came where TLS is spoken
 	secured, misdirected bool
-	idle                 atomic.Bool
-	probed               bool // the silence of this idle period was looked into
+	state                atomic.Int32 // busy, idle or woken
+	asked                atomic.Bool  // for a certificate, in the handshake
+	probed               bool         // the silence of this idle period was looked into
 }
 
 // newConn wraps an accepted connection.
@@ -77,8 +79,12 @@ func (c *conn) locate(g *generation) bool {
 	if site == nil || c.site != nil && site.secure() != c.secured {
 		return false
 	}
-	if c.site != nil && c.sni != nil && !c.sni.sameClientRules(site.find(c.sni.conf.Names)) {
-		return false
+	if c.site != nil && c.sni != nil {
+		next := site.named(c.named)
+		if !c.sni.sameClientRules(next) {
+			return false
+		}
+		c.sni = next
 	}
 	c.site, c.gen, c.secured = site, g.number, site.secure()
 	return true
@@ -113,21 +119,20 @@ func (c *conn) handshake() error {
 	if c.sni == nil {
 		c.sni = c.site.def
 	}
+	c.asked.Store(c.sni.verifies())
 	c.Conn.TLS = tlsInfo{cert.NewInfo(&state, c.sni.tls.Verify(&state))}
 	return nil
 }
 
-// logs is the error log of the connection, before a request has one.
-func (c *conn) logs() *errorlog.Logger {
-	if c.site == nil {
-		return c.b.options.Log
-	}
-	return c.site.def.own.log
-}
-
 // complain logs what ended a connection before its request was read.
 func (c *conn) complain(level errorlog.Level, format string, args ...any) {
-	if log := c.logs(); log.Enabled(level) {
+	g := c.b.acquire()
+	defer g.release()
+	log := c.b.options.Log
+	if c.locate(g) { // else its address was dropped meanwhile, and its log with it
+		log = c.site.def.own.log
+	}
+	if log.Enabled(level) {
 		log.Log(level, c.Number, fmt.Sprintf(format, args...)+", client: "+string(c.RemoteText)+", server: "+c.socket.Name())
 	}
 }
@@ -143,10 +148,50 @@ func (c *conn) rest(now int64) {
 	c.probed = false
 	c.ReadWithin(now, c.site.def.own.keepaliveTimeout)
 	c.OnPause(now, probeAfter, c.silent)
-	c.idle.Store(true)
+	c.pause()
+}
+
+// The states of a connection, as others may see them.
+const (
+	busy  int32 = iota // a request is in work, or the first one has not begun
+	idle               // nothing is lost when the connection is woken
+	woken              // it was, and looks whether it may stay
+)
+
+// pause says that the connection may be woken.
+func (c *conn) pause() {
+	c.state.Store(idle)
 	if c.b.draining.Load() {
+		c.wake()
+	}
+}
+
+// resume says that a request has begun. If the connection was woken in this
+// very moment the request comes first.
+func (c *conn) resume() {
+	if c.state.Swap(busy) == woken {
+		c.b.mu.Lock() // behind the Interrupt that belongs to the waking
+		c.ClearInterrupt()
+		c.b.mu.Unlock()
+	}
+}
+
+// wake makes an idle connection look whether it may stay; the balancer's lock
+// must be held by callers on other goroutines.
+func (c *conn) wake() {
+	if c.state.CompareAndSwap(idle, woken) {
 		c.Interrupt()
 	}
+}
+
+// stays tells whether a connection that was woken goes on waiting.
+func (c *conn) stays() bool {
+	if c.b.draining.Load() {
+		return false
+	}
+	g := c.b.acquire()
+	defer g.release()
+	return c.locate(g)
 }
 
 // probeAfter is how long a connection is idle before it is looked at once: a
@@ -155,6 +200,7 @@ const probeAfter = time.Second
 
 func (c *conn) probe() {
 	if err := c.Idle(); err != nil && !c.probed {
+		c.ended = true
 		c.Interrupt()
 	}
 	c.probed = true

@@ -64,24 +64,23 @@ type server struct {
 // secure tells whether connections to the address begin with a handshake.
 func (a *address) secure() bool { return a.ssl }
 
-// find returns the server of the first of some names that the address knows.
-func (a *address) find(names []config.ServerName) *server {
-	for _, n := range names {
-		if n.Kind == config.NameExact {
-			return a.hosts.Find([]byte(n.Name), nil)
-		}
+// named returns the server that a name in a handshake leads to; nil is none.
+func (a *address) named(name []byte) *server {
+	if name == nil {
+		return a.def
 	}
-	return a.def
+	return a.hosts.Find(name, nil)
 }
 
 // front returns what a handshake begins with; the server that the client's
 // name leads to is noted in c.
 func (a *address) front(c *conn) *tls.Config {
 	return cert.Front(func(name string) *cert.Server {
-		c.sni = a.def
+		c.named = nil
 		if host, _, ok := http1.NormalizeHost(nil, []byte(name)); ok && name != "" {
-			c.sni = a.hosts.Find(host, nil)
+			c.named = host
 		}
+		c.sni = a.named(c.named)
 		if s := c.sni; s.certificates != nil {
 			return s.tls.WithCertificate(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return c.find(s, hello) })
 		}

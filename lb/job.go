@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http1"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/wire"
@@ -157,7 +158,9 @@ func (j *job) checkSize(n int) error {
 	if limit == 0 || j.r.Body.Received+int64(n) <= limit {
 		return nil
 	}
-	return refusal(413, "client intended to send too large chunked body")
+	j.r.LogError(errorlog.Error, "client intended to send too large chunked body: "+
+		itoa(j.r.Body.Received)+"+"+itoa(int64(n))+" bytes")
+	return refusal(413, "")
 }
 
 func refusal(status int, reason string) *request.Error {

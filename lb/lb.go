@@ -195,14 +195,15 @@ func (b *Balancer) signalEmpty() {
 	}
 }
 
-// wakeForeign ends idle connections for which a new generation has no place:
-// their listener is gone, or the rules about their client have changed.
+// wakeForeign makes idle connections look whether a new generation has a place
+// for them: their listener may be gone, or the rules about their client may
+// have changed.
 func (b *Balancer) wakeForeign(g *generation) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for c := range b.conns {
-		if c.idle.Load() && g.bindings[c.socket] == nil {
-			c.Interrupt()
+		if g.bindings[c.socket] == nil || c.asked.Load() {
+			c.wake()
 		}
 	}
 }
@@ -214,9 +215,7 @@ func (b *Balancer) Drain(ctx context.Context) error {
 	err := b.sockets.Close()
 	b.mu.Lock()
 	for c := range b.conns {
-		if c.idle.Load() {
-			c.Interrupt()
-		}
+		c.wake()
 	}
 	b.signalEmpty()
 	b.mu.Unlock()

@@ -46,6 +46,8 @@ func (j *job) mayKeep() bool {
 	switch {
 	case r.Reply.Close || !http1.KeepAliveWanted(r) || c.b.draining.Load():
 		return false
+	case r.Body.Expect && !j.body.Done(): // the body may come or not: nobody can tell where the next request begins
+		return false
 	case j.loc.keepaliveTimeout <= 0 || c.Requests >= uint64(conf.KeepaliveRequests):
 		return false
 	case conf.KeepaliveTime > 0 && c.b.clock.mono.Load()-c.opened >= int64(conf.KeepaliveTime):

@@ -65,10 +65,10 @@ func (b *Balancer) serve(nc net.Conn, socket *listen.Socket) {
 	for !c.ended {
 		err := c.Serve(c.ready)
 		c.inside = false
-		c.idle.Store(false)
+		c.resume()
 		if err != nil {
 			c.interrupted(err)
-			break
+			continue
 		}
 		if c.aside {
 			c.aside = false
@@ -90,6 +90,9 @@ func (c *conn) survive() {
 	if fault := recover(); fault != nil {
 		c.b.options.Log.Logf(errorlog.Alert, c.Number, "connection given up after a fault in weir: %v\n%s", fault, debug.Stack())
 		_ = c.Close() // whatever state it is in
+		if j := c.job; j != nil && j.gen != nil {
+			j.gen.release()
+		}
 	}
 }
 
@@ -115,7 +118,7 @@ func (c *conn) readable(fd uintptr) bool {
 			c.hungUp(err)
 			return true
 		}
-		c.idle.Store(false)
+		c.resume()
 		drained := c.Drained(n, len(room))
 		j.end += n
 		if c.serveHead() {
@@ -140,6 +143,7 @@ func (c *conn) await() bool {
 	case c.Requests == 0: // still waiting for the first one
 		c.b.putJob(c.job)
 		c.job = nil
+		c.pause()
 	default:
 		c.rest(now)
 	}
@@ -269,8 +273,13 @@ func (j *job) refuse(bad *request.Error) {
 
 // interrupted ends a connection whose wait was ended.
 func (c *conn) interrupted(err error) {
-	if err == wire.ErrTimeout && c.job != nil && c.job.end > 0 {
-		c.headCutOff(408, "client timed out while reading client request headers")
+	switch {
+	case err == wire.ErrInterrupted && !c.ended && c.stays():
+		return
+	case err == wire.ErrTimeout && c.job != nil && c.job.end > 0:
+		c.headCutOff(408, "client timed out (110: Connection timed out) while reading client request headers")
+	case err == wire.ErrTimeout && c.Requests == 0:
+		c.complain(errorlog.Info, "client timed out (110: Connection timed out) while waiting for request")
 	}
 	c.ended = true
 }
@@ -286,6 +295,10 @@ func (c *conn) hungUp(err error) {
 // nobody to answer.
 func (c *conn) headCutOff(status int, reason string) {
 	g := c.b.acquire()
+	if !c.locate(g) {
+		g.release() // the address was dropped, and its log with it
+		return
+	}
 	j := c.job
 	j.begin(c, g)
 	j.srv, j.loc = c.site.def, c.site.def.own

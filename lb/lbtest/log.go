@@ -71,3 +71,6 @@ func Await(tb testing.TB, done func() bool, state func() string) {
 		}
 	}
 }
+
+// FileLog returns the log that is written into a file.
+func FileLog(path string) *Log { return &Log{path: path} }
