@@ -128,7 +128,8 @@ func (s *Server) setCertificates(o *ServerOptions) error {
 		s.config.Certificates = append(s.config.Certificates, *c)
 	}
 	if len(s.config.Certificates) > 1 {
-		s.config.GetCertificate = chooser(s.config.Certificates)
+		// Beside a list the function would not be asked for clients that name no server.
+		s.config.GetCertificate, s.config.Certificates = chooser(s.config.Certificates), nil
 	}
 	return nil
 }
