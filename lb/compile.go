@@ -28,15 +28,16 @@ type compiler struct {
 	before  map[string]*pool // of the generation that serves
 	swaps   []swap           // to be made when the generation starts
 	loggers map[string]*errorlog.Logger
-	tickets map[string]*cert.TicketKeys // by the names of their files
-	files   cert.Files                  // certificates and passwords read so far
-	told    map[config.Pos]bool         // ssl_ciphers of which was told what is left out
+	tickets map[string]*cert.TicketKeys           // by the names of their files
+	files   cert.Files                            // certificates and passwords read so far
+	asked   map[*config.Resolver]*config.Resolver // with addresses instead of names
+	told    map[config.Pos]bool                   // ssl_ciphers of which was told what is left out
 	env     proxy.Env
 }
 
 // compile turns a configuration into a generation.
 func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
-	c := &compiler{b: b, loggers: map[string]*errorlog.Logger{}, tickets: map[string]*cert.TicketKeys{}, told: map[config.Pos]bool{}}
+	c := &compiler{b: b, loggers: map[string]*errorlog.Logger{}, tickets: map[string]*cert.TicketKeys{}, told: map[config.Pos]bool{}, asked: map[*config.Resolver]*config.Resolver{}}
 	c.g = &generation{
 		number: b.numbers.Add(1), conf: conf, table: variable.NewTable(), zones: map[string]*pool{}, folded: map[string]*pool{},
 		retired: make(chan struct{}),

@@ -44,6 +44,7 @@ type location struct {
 	root             *variable.Text
 	aliasCut         int // bytes of the path that an alias replaces, -1: all
 	shuns            shuns
+	resolver         *config.Resolver // with the addresses of its name servers; nil: none
 }
 
 // addedHeader is one add_header.
@@ -88,7 +89,7 @@ func (c *compiler) location(conf *config.Location) (*location, error) {
 		l.shuns.safari = l.shuns.safari || word == "safari"
 	}
 	for _, step := range []func(*location) error{
-		c.logging, c.texts, c.replies, c.rewriting, c.entering, c.serving,
+		c.logging, c.texts, c.replies, c.rewriting, c.entering, c.resolving, c.serving,
 	} {
 		if err := step(l); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package lb
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -57,7 +58,7 @@ func (g *generation) group(name string, port uint16) *pool {
 
 // lookUp finds a host with the resolver of the request's location.
 func (b *Balancer) lookUp(r *request.Request, host string, port uint16) (*proxy.Target, int) {
-	conf := r.Site.(*location).conf.Resolver
+	conf := r.Site.(*location).resolver
 	if conf == nil || b.options.Resolver == nil {
 		r.LogError(errorlog.Error, "no resolver defined to resolve "+host)
 		return nil, 502
@@ -72,6 +73,33 @@ func (b *Balancer) lookUp(r *request.Request, host string, port uint16) (*proxy.
 	return b.transients.get(transientKey{
 		host: host, port: port, servers: strings.Join(conf.Servers, " "), noIPv4: conf.NoIPv4, noIPv6: conf.NoIPv6,
 	}, addrs), 0
+}
+
+// resolving finds the name servers that are themselves written by name, once
+// for all locations that share them.
+func (c *compiler) resolving(l *location) error {
+	conf := l.conf.Resolver
+	if conf == nil || c.asked[conf] != nil {
+		l.resolver = c.asked[conf]
+		return nil
+	}
+	found := *conf
+	found.Servers = nil
+	for _, s := range conf.Servers {
+		host, port, err := net.SplitHostPort(s)
+		if err != nil {
+			return conf.Pos.Errorf("invalid host in resolver %q", s)
+		}
+		addrs, err := lookup(host)
+		if err != nil {
+			return conf.Pos.Errorf("host not found in resolver %q", strings.TrimSuffix(s, ":53"))
+		}
+		for _, a := range addrs {
+			found.Servers = append(found.Servers, net.JoinHostPort(a.String(), port))
+		}
+	}
+	l.resolver, c.asked[conf] = &found, &found
+	return nil
 }
 
 // errClientLeft ends a look-up for which nobody waits any more.

@@ -131,6 +131,22 @@ func TestResolve(t *testing.T) {
 	b.Errors.Await(t, "no answer while resolving slow.example, client:")
 }
 
+// Name servers may be written by name, which must be known when the
+// configuration is loaded.
+func TestNameServersByName(t *testing.T) {
+	t.Parallel()
+	n := &names{hosts: map[string]string{}}
+	b := resolving(t, n, site("resolver localhost:5353 ipv6=off; location / { proxy_pass http://$arg_to; }"))
+	b.Get(front, "/?to=app.example")
+	if len(n.asked) != 1 || !strings.Contains(n.asked[0], "127.0.0.1:5353") {
+		t.Errorf("asked %q", n.asked)
+	}
+	_, err := b.Reload(site("resolver no..host;"))
+	if err == nil || !strings.Contains(err.Error(), `host not found in resolver "no..host" in `) {
+		t.Error(err)
+	}
+}
+
 func TestNoResolver(t *testing.T) {
 	t.Parallel()
 	b := resolving(t, &names{}, site(`location / { proxy_pass http://$arg_to; }`))
