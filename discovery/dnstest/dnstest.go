@@ -15,11 +15,18 @@ import (
 	"github.com/miekg/dns"
 )
 
+// Response codes for Reply.Rcode.
+const (
+	ServerFailure = dns.RcodeServerFailure
+	NameError     = dns.RcodeNameError
+	Refused       = dns.RcodeRefused
+)
+
 // Reply is what a server does about one question. The zero Reply is an empty
 // answer: the name exists and has no such records.
 type Reply struct {
 	Records []string // of the answer section, as a zone file has them
-	Rcode   int      // such as dns.RcodeServerFailure
+	Rcode   int      // such as ServerFailure
 
 	Shuffle       bool            // another order of the records each time
 	Truncated     bool            // over UDP: no records, but the flag to come again over TCP
