@@ -43,6 +43,7 @@ func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 		retired: make(chan struct{}),
 	}
 	c.g.users.Store(1)
+	c.g.tunnels.Store(1)
 	if g := b.current.Load(); g != nil {
 		c.before = g.zones
 	}

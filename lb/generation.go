@@ -34,6 +34,7 @@ type generation struct {
 	errors []*errorlog.Logger // to be given back
 
 	users   atomic.Int64 // requests in work, and one for being current
+	tunnels atomic.Int64 // upgraded connections, and one while there are users
 	retired chan struct{}
 	end     sync.Once
 }
@@ -129,9 +130,23 @@ func (b *Balancer) acquire() *generation {
 func (g *generation) release() {
 	if g.users.Add(-1) == 0 {
 		g.end.Do(func() {
-			g.close()
+			g.leaveTunnel()
 			close(g.retired)
 		})
+	}
+}
+
+// enterTunnel is release for a request that leaves HTTP: it holds the
+// generation no longer, only the logs in which its end is written.
+func (g *generation) enterTunnel() {
+	g.tunnels.Add(1)
+	g.release()
+}
+
+// leaveTunnel lets the logs go.
+func (g *generation) leaveTunnel() {
+	if g.tunnels.Add(-1) == 0 {
+		g.close()
 	}
 }
 

@@ -33,6 +33,7 @@ type job struct {
 	keep    bool // the connection stays open after the reply
 	paged   bool // an error page is being made
 	refused bool // the request was not well-formed
+	tunnel  bool // the connection has left HTTP
 	behind  bool // the input came together with the request before
 	began   int64
 }
@@ -42,7 +43,7 @@ func newJob() *job { return &job{in: make([]byte, inputSize), out: make([]byte, 
 // begin makes the job ready for the next request of a connection.
 func (j *job) begin(c *conn, g *generation) {
 	j.c, j.gen, j.srv, j.loc = c, g, nil, nil
-	j.chunked, j.keep, j.paged, j.refused = false, false, false, false
+	j.chunked, j.keep, j.paged, j.refused, j.tunnel = false, false, false, false, false
 	j.out = j.out[:0]
 	c.Requests++
 	j.r.Reset(&c.Conn, g.slots)
@@ -50,6 +51,19 @@ func (j *job) begin(c *conn, g *generation) {
 	j.r.Pipelined = j.behind
 	j.r.Start = time.Now()
 	j.r.Log = c.site.def.own.log
+}
+
+// leave lets the generation go.
+func (j *job) leave() {
+	switch {
+	case j.gen == nil:
+		return
+	case j.tunnel:
+		j.gen.leaveTunnel()
+	default:
+		j.gen.release()
+	}
+	j.gen = nil
 }
 
 // room returns the free part of the input while a head is read, grown up to a

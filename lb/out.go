@@ -252,6 +252,8 @@ func (j *job) Tunnel() (request.Tunnel, bool) {
 	if err := j.Flush(); err != nil {
 		return nil, false
 	}
+	j.gen.enterTunnel()
+	j.tunnel = true
 	return &tunnel{j}, true
 }
 

@@ -90,8 +90,8 @@ func (c *conn) survive() {
 	if fault := recover(); fault != nil {
 		c.b.options.Log.Logf(errorlog.Alert, c.Number, "connection given up after a fault in weir: %v\n%s", fault, debug.Stack())
 		_ = c.Close() // whatever state it is in
-		if j := c.job; j != nil && j.gen != nil {
-			j.gen.release()
+		if c.job != nil {
+			c.job.leave()
 		}
 	}
 }
@@ -247,10 +247,7 @@ func (j *job) finish() bool {
 	}
 	j.log()
 	j.r.Body.Release()
-	if j.gen != nil {
-		j.gen.release()
-		j.gen = nil
-	}
+	j.leave()
 	if !keep {
 		return false
 	}

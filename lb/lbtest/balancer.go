@@ -205,3 +205,13 @@ func (b *Balancer) Drained() {
 		b.tb.Fatal("drain:", err)
 	}
 }
+
+// AddrPort reads an address, as Backend.Addr gives it.
+func (b *Balancer) AddrPort(addr string) netip.AddrPort {
+	b.tb.Helper()
+	ap, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return ap
+}
