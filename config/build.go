@@ -166,8 +166,3 @@ func rowIndex() map[string][]*row {
 	}
 	return index
 }
-
-// defaultTypes are the media types in force where no types block is.
-func defaultTypes() map[string]string {
-	return map[string]string{"html": "text/html", "gif": "image/gif", "jpg": "image/jpeg"}
-}

@@ -228,8 +228,3 @@ func (c *conn) discard(total, silence time.Duration) {
 		}
 	}
 }
-
-// gone tells whether an error is the client's leaving, which is no news.
-func gone(err error) bool {
-	return errors.Is(err, net.ErrClosed) || errors.Is(err, wire.ErrInterrupted)
-}

@@ -21,7 +21,8 @@ type capHeader struct {
 }
 
 type capData struct {
-	effective, permitted, inheritable uint32
+	effective, permitted uint32
+	_                    uint32 // inheritable: a child gets nothing
 }
 
 // errCgo tells why the capability was not kept.

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -112,11 +113,11 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 
 func match(leaf *x509.Certificate, key crypto.Signer) error {
 	if reflect.TypeOf(leaf.PublicKey) != reflect.TypeOf(key.Public()) {
-		return fmt.Errorf(typeMismatch)
+		return errors.New(typeMismatch)
 	}
 	public, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !public.Equal(key.Public()) {
-		return fmt.Errorf(keyMismatch)
+		return errors.New(keyMismatch)
 	}
 	return nil
 }

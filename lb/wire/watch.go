@@ -66,9 +66,7 @@ func (w *Watcher) Unwatch(s *Socket) {
 	_ = s.raw.Control(func(fd uintptr) { // fails only when s is closed, which ended the watch
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if _, ok := w.watched[int32(fd)]; ok {
-			delete(w.watched, int32(fd))
-		}
+		delete(w.watched, int32(fd))
 		_ = syscall.EpollCtl(w.epoll, syscall.EPOLL_CTL_DEL, int(fd), nil)
 	})
 }
