@@ -36,7 +36,7 @@ func tlsRows() []row {
 			s.shared.TLS.Pos.SessionTicketKeys = d.Pos
 			add(s, d.Name, &s.shared.TLS.SessionTicketKeys, s.confPath(d.Args[0]))
 			return nil
-		}},
+		}, differs: "the files are nginx's, but tickets that nginx has sealed with them are not opened here, nor the other way around"},
 		{name: "ssl_client_certificate", in: inHTTPServer, args: args1, set: confFile(func(s *scope) (*string, *Pos) {
 			return &s.shared.TLS.ClientCertificate, &s.shared.TLS.Pos.ClientCertificate
 		})},

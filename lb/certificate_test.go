@@ -186,6 +186,31 @@ func TestCertificateInline(t *testing.T) {
 	}
 }
 
+// Before the first request most variables have no value; none of them harms.
+func TestCertificateOfAnyVariable(t *testing.T) {
+	t.Parallel()
+	b := lbtest.New(t)
+	variables := strings.Fields(`args arg_a body_bytes_sent bytes_sent connection connection_requests connection_time
+		content_length content_type cookie_a document_root document_uri host hostname http_a https is_args limit_rate msec pid
+		pipe proxy_host proxy_port proxy_add_x_forwarded_for proxy_protocol_addr query_string realpath_root remote_addr
+		remote_port remote_user request request_body request_body_file request_completion request_filename request_id
+		request_length request_method request_port request_time request_uri scheme sent_http_a sent_trailer_a server_addr
+		server_name server_port server_protocol ssl_cipher ssl_client_s_dn ssl_client_verify ssl_protocol ssl_session_id
+		status time_iso8601 time_local upstream_addr upstream_http_a upstream_response_time uri 1`)
+	conf := "events {} http { ssl_certificate_key a.key;"
+	for _, name := range variables {
+		conf += " server { listen 127.0.0.1:8443 ssl; server_name " + strings.ReplaceAll(name, "_", "-") + "; ssl_certificate /none/$" + name + "; }"
+	}
+	load(t, b, conf+" }")
+	for _, name := range variables {
+		_, _, err := visit(t, b.Addr(secureFront), &tls.Config{ServerName: strings.ReplaceAll(name, "_", "-")})
+		if err == nil || !strings.Contains(err.Error(), "internal error") {
+			t.Errorf("$%s: %v", name, err)
+		}
+	}
+	b.Errors.Await(t, `cannot load certificate "/none/127.0.0.1": BIO_new_file() failed`)
+}
+
 func TestCertificateOfUnknownVariable(t *testing.T) {
 	t.Parallel()
 	b := lbtest.New(t)

@@ -33,13 +33,13 @@ func (c *compiler) resolver() proxy.Resolve {
 	b, g := c.b, c.g
 	return func(r *request.Request, host string, port uint16) (*proxy.Target, int) {
 		if path, ok := strings.CutPrefix(host, "unix:"); ok {
-			return b.transients.get(transientKey{host: path, unix: true}, nil), 0
+			return b.transient(r, transientKey{host: path, unix: true}, nil)
 		}
 		if z := g.group(string(r.ProxyHost), port); z != nil {
 			return z.target, 0
 		}
 		if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-			return b.transients.get(transientKey{host: host, port: port}, []netip.Addr{addr}), 0
+			return b.transient(r, transientKey{host: host, port: port}, []netip.Addr{addr})
 		}
 		return b.lookUp(r, host, port)
 	}
@@ -70,9 +70,19 @@ func (b *Balancer) lookUp(r *request.Request, host string, port uint16) (*proxy.
 			return nil, status
 		}
 	}
-	return b.transients.get(transientKey{
+	return b.transient(r, transientKey{
 		host: host, port: port, servers: strings.Join(conf.Servers, " "), noIPv4: conf.NoIPv4, noIPv6: conf.NoIPv6,
-	}, addrs), 0
+	}, addrs)
+}
+
+// transient returns the upstream of what a request asked for.
+func (b *Balancer) transient(r *request.Request, k transientKey, addrs []netip.Addr) (*proxy.Target, int) {
+	target, err := b.transients.get(k, addrs)
+	if err != nil {
+		r.LogError(errorlog.Error, err.Error())
+		return nil, 500
+	}
+	return target, 0
 }
 
 // resolving finds the name servers that are themselves written by name, once

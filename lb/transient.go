@@ -46,13 +46,13 @@ const (
 )
 
 // get returns the upstream of a host that has the given addresses now.
-func (t *transients) get(k transientKey, addrs []netip.Addr) *proxy.Target {
+func (t *transients) get(k transientKey, addrs []netip.Addr) (*proxy.Target, error) {
 	t.mu.RLock()
 	z := t.known[k]
 	fits := z != nil && slices.Equal(z.addrs, addrs) && wire.Now()-z.used < int64(time.Second)
 	t.mu.RUnlock()
 	if fits {
-		return z.target
+		return z.target, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,10 +60,13 @@ func (t *transients) get(k transientKey, addrs []netip.Addr) *proxy.Target {
 		z = t.add(k)
 	}
 	z.used = wire.Now()
-	if z.current.Load() == nil || !slices.Equal(z.addrs, addrs) {
-		z.move(k, addrs)
+	if z.current.Load() != nil && slices.Equal(z.addrs, addrs) {
+		return z.target, nil
 	}
-	return z.target
+	if err := z.move(k, addrs); err != nil {
+		return nil, err
+	}
+	return z.target, nil
 }
 
 // add makes an upstream without peers; the lock is held.
@@ -83,7 +86,7 @@ func (t *transients) add(k transientKey) *transient {
 
 // move gives the upstream new addresses. Peers that stay keep their idle
 // connections.
-func (z *transient) move(k transientKey, addrs []netip.Addr) {
+func (z *transient) move(k transientKey, addrs []netip.Addr) error {
 	server := upstream.Server{Name: k.host, Weight: 1}
 	if k.unix {
 		server.Addrs = []upstream.Addr{{Path: k.host}}
@@ -94,11 +97,12 @@ func (z *transient) move(k transientKey, addrs []netip.Addr) {
 	before := z.current.Load()
 	next, err := upstream.NewPool(upstream.Config{Name: k.host, Servers: []upstream.Server{server}, AllowEmpty: true}, before)
 	if err != nil {
-		panic("lb: a server without limits was refused: " + err.Error()) // nothing in it comes from outside
+		return err
 	}
 	z.addrs = addrs
 	z.current.Store(next)
 	next.TakeOver(before)
+	return nil
 }
 
 // forgetOne makes room: of a few, whichever was not used for longest.
@@ -121,7 +125,9 @@ func (t *transients) forgetOne() {
 func (t *transients) forget(k transientKey) {
 	z := t.known[k]
 	delete(t.known, k)
-	z.current.Load().Retire()
+	if p := z.current.Load(); p != nil {
+		p.Retire()
+	}
 	z.idle.Close()
 }
 

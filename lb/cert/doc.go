@@ -3,7 +3,8 @@
 //
 // A [Server] is the TLS side of one virtual server, built once per generation. All connections of a server share its
 // configuration by pointer; [Front] chooses the server by the name a client asks for. [TicketKeys] outlive generations, so that
-// sessions are resumed across reloads and across virtual servers.
+// sessions are resumed across reloads and across virtual servers. [Deferred] has the certificates whose names are known at the
+// handshake only.
 //
 // Client certificates are never checked inside the handshake: nginx lets the handshake succeed and answers the request with
 // 495 or 496, so [Server.Verify] judges afterwards and gives OpenSSL's reason.
