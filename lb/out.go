@@ -114,7 +114,7 @@ func (j *job) put(p []byte) error {
 
 // Flush implements request.Out.
 func (j *job) Flush() error {
-	if len(j.out) == 0 {
+	if len(j.out) == 0 && !j.c.Pending() {
 		return nil
 	}
 	err := j.send(j.out)

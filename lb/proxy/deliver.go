@@ -48,6 +48,7 @@ func (x *exchange) intercept() request.Verdict {
 // last bytes are written: the peer is free for others that much sooner.
 func (x *exchange) pass() request.Verdict {
 	r := x.r
+	x.limit, x.bodyBegan = x.limitedRate(), x.now
 	for !x.decoder.Done() {
 		more, err := x.passBuffered()
 		if err != nil {
@@ -67,10 +68,15 @@ func (x *exchange) pass() request.Verdict {
 		if x.decoder.Done() {
 			break
 		}
+		if x.limit > 0 {
+			if err := x.throttle(); err != nil {
+				return x.lost()
+			}
+		}
 		now := wire.Now()
 		x.conn.ReadWithin(now, x.h.ReadTimeout)
 		x.conn.OnPause(now, pauseAfter, x.onPause)
-		if r.Reply.BodySent > 32<<10 {
+		if x.attemptNow().Length > 32<<10 {
 			x.conn.Enlarge()
 		}
 		if err := x.conn.Fill(); err != nil {
@@ -82,6 +88,9 @@ func (x *exchange) pass() request.Verdict {
 		x.now = wire.Now()
 	}
 	x.finish()
+	if err := x.endSpool(false); err != nil {
+		return x.lostAfter()
+	}
 	var trailers *request.Head
 	if x.h.PassTrailers && len(r.Trailers.Fields) > 0 {
 		trailers = &r.Trailers
@@ -106,7 +115,7 @@ type splicer interface {
 func (x *exchange) splice() (request.Verdict, bool) {
 	left := x.decoder.Left()
 	out, ok := x.r.Out.(splicer)
-	if !ok || left < spliceFrom || !x.conn.Plain() || x.slow {
+	if !ok || left < spliceFrom || !x.conn.Plain() || x.slow || x.limit > 0 {
 		return request.Next, false
 	}
 	x.conn.OnPause(wire.Now(), pauseAfter, x.onPause)
@@ -124,7 +133,7 @@ func (x *exchange) splice() (request.Verdict, bool) {
 		return x.lost(), true
 	}
 	if x.slow = got < left || len(done.Rest) > 0; len(done.Rest) > 0 {
-		if err := x.r.Out.Write(done.Rest); err != nil {
+		if err := x.forward(done.Rest); err != nil {
 			return x.lost(), true
 		}
 	}
@@ -143,7 +152,7 @@ func (x *exchange) passBuffered() (more bool, err error) {
 		a.Received += int64(used)
 		a.Length += int64(len(piece))
 		if len(piece) > 0 && x.r.Verb != request.VerbHead {
-			if err := x.r.Out.Write(piece); err != nil {
+			if err := x.forward(piece); err != nil {
 				return false, err
 			}
 		}
@@ -190,6 +199,7 @@ func (x *exchange) lost() request.Verdict {
 }
 
 func (x *exchange) lostAfter() request.Verdict {
+	_ = x.endSpool(true) // nobody is there to take it
 	x.drop()
 	x.r.Reply.Broken = true
 	return request.Done
@@ -208,6 +218,7 @@ func (x *exchange) brokenOff(err error) request.Verdict {
 	x.r.LogError(errorlog.Error, f.message)
 	x.drop()
 	x.release(f)
+	_ = x.endSpool(false)
 	_ = x.r.Out.Flush() // what there is of it; the end follows anyway
 	x.r.Reply.Broken = true
 	return request.Done

@@ -55,10 +55,13 @@ type exchange struct {
 	tls        bool
 	doing      string // what an attempt is at, in the words of the error log
 
-	line    http1.ReplyLine
-	decoder http1.Decoder
-	reusing bool // the connection may serve another exchange
-	slow    bool // the client does not keep up with the upstream
+	line      http1.ReplyLine
+	decoder   http1.Decoder
+	reusing   bool   // the connection may serve another exchange
+	spool     *spool // between a slow client and the upstream; nil: none is needed
+	limit     int64  // proxy_limit_rate in bytes per second, 0: none
+	bodyBegan int64  // wire.Now
+	slow      bool   // the client does not keep up with the upstream
 
 	watching bool
 	gone     atomic.Bool
@@ -176,7 +179,7 @@ func (x *exchange) since() time.Duration {
 // is sent, and from now on the client is watched, lest an upstream work for
 // someone who has left.
 func (x *exchange) paused() {
-	if x.r.Reply.HeadSent {
+	if x.r.Reply.HeadSent && x.spool == nil {
 		_ = x.r.Out.Flush() // an error shows at the next write
 	}
 	x.watch()
@@ -212,6 +215,7 @@ func (x *exchange) left() {
 
 // free gives everything back.
 func (x *exchange) free() {
+	_ = x.endSpool(true) // only after a way out that did not end it
 	x.unwatch()
 	x.body.close()
 	if x.conn != nil { // a way out that did not end the attempt: nothing of it is trusted

@@ -38,6 +38,11 @@ type settings struct {
 	earlyHints  []*variable.Text
 	limits      http1.Limits // of reply heads
 
+	limitRate    *variable.Text // proxy_limit_rate; nil: none
+	bufferMemory int            // proxy_buffers in bytes
+	maxTempFile  int64
+	tempDir      string
+
 	url         *variable.Text // of proxy_pass with variables
 	uri, prefix []byte         // what replaces the location's part of the path
 }
@@ -62,6 +67,7 @@ func New(conf *config.Location, env *Env) (*Handler, error) {
 	h := &Handler{resolve: env.Resolve}
 	h.take(conf)
 	c := compiler{table: env.Table}
+	h.limitRate = c.optional(ps.LimitRate)
 	h.Method, h.SetBody = c.optional(ps.Method), c.optional(ps.SetBody)
 	for _, t := range conf.EarlyHints {
 		h.earlyHints = append(h.earlyHints, c.text(t))
@@ -106,6 +112,8 @@ func (s *settings) take(conf *config.Location) {
 		s.versionLine, s.plainOld = []byte(" HTTP/1.0\r\n"), true
 	}
 	s.keeping = request.Keeping{Memory: conf.ClientBodyBufferSize, Dir: conf.ClientBodyTempPath.Path}
+	s.bufferMemory = int(ps.Buffers.Size) * int(ps.Buffers.Number)
+	s.maxTempFile, s.tempDir = ps.MaxTempFileSize, ps.TempPath.Path
 	size := int(ps.BufferSize)
 	s.limits = http1.Limits{LineSize: size, FieldSize: size, TotalSize: size, Underscores: true, IgnoreInvalid: true}
 }

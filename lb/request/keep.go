@@ -61,7 +61,7 @@ func (b *Body) store(p []byte, k Keeping) error {
 			b.Memory = append(b.Memory, p...)
 			return nil
 		}
-		file, err := openTemporary(k.Dir)
+		file, err := OpenTemporary(k.Dir)
 		if err != nil {
 			return err
 		}
@@ -71,8 +71,9 @@ func (b *Body) store(p []byte, k Keeping) error {
 	return err
 }
 
-// openTemporary makes a file without a name: it is gone with the process.
-func openTemporary(dir string) (*os.File, error) {
+// OpenTemporary makes a file without a name in a folder, which it makes if it
+// is not there: the file is gone with the process.
+func OpenTemporary(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "")
 	if errors.Is(err, os.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -137,7 +137,7 @@ func (f *Feed) Drop() {
 func (f *Feed) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.corked {
+	if !f.corked && len(f.out) == 0 { // what waits for room goes first
 		return f.write(p)
 	}
 	f.out = append(f.out, p...)
