@@ -316,7 +316,7 @@ func (l *location) expire(r *request.Request) {
 		p.Head.SkipAll(request.FieldCacheControl)
 	}
 	p.Add("Expires", r.Arena().Keep(http1.AppendDate(r.Arena().Take(), x.Expires)))
-	p.Add("Cache-Control", []byte(x.CacheControl))
+	p.Add("Cache-Control", r.Arena().Keep(x.AppendCacheControl(r.Arena().Take())))
 }
 
 // addsHeaders tells whether add_header applies without "always".

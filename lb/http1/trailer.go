@@ -27,6 +27,10 @@ func (t *trailerReader) reset(head *request.Head, lim *Limits) {
 
 // next takes bytes and returns how many of them belong to the section.
 func (t *trailerReader) next(src []byte) (used int, err error) {
+	if len(t.head.Buf) == 0 && bytes.HasPrefix(src, []byte("\r\n")) { // nothing: no memory is needed
+		t.done = true
+		return 2, nil
+	}
 	for used < len(src) && !t.done {
 		line := src[used:]
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {

@@ -9,8 +9,16 @@ import (
 
 // Expiry is what `expires` adds to a reply, in place of what stood there.
 type Expiry struct {
-	Expires      time.Time // for the Expires field
-	CacheControl string    // for Cache-Control
+	Expires time.Time // for the Expires field
+	MaxAge  int64     // for Cache-Control, in seconds; -1: no-cache
+}
+
+// AppendCacheControl appends the value of Cache-Control.
+func (x Expiry) AppendCacheControl(dst []byte) []byte {
+	if x.MaxAge < 0 {
+		return append(dst, "no-cache"...)
+	}
+	return strconv.AppendInt(append(dst, "max-age="...), x.MaxAge, 10)
 }
 
 // Fixed values of `expires`: a date in the past that is not the epoch itself,
@@ -38,12 +46,12 @@ func Expires(e config.Expires, text []byte, now, modified time.Time) (x Expiry, 
 	case config.ExpiresOff:
 		return x, false
 	case config.ExpiresEpoch:
-		return Expiry{time.Unix(epochSeconds, 0).UTC(), "no-cache"}, true
+		return Expiry{time.Unix(epochSeconds, 0).UTC(), -1}, true
 	case config.ExpiresMax:
-		return Expiry{time.Date(2037, time.December, 31, 23, 55, 55, 0, time.UTC), maxAge(maxAgeOfMax)}, true
+		return Expiry{time.Date(2037, time.December, 31, 23, 55, 55, 0, time.UTC), maxAgeOfMax}, true
 	case config.ExpiresDaily:
 		at := nextTime(now, e.Time)
-		return Expiry{at, maxAge(int64(at.Sub(now.Truncate(time.Second)) / time.Second))}, true
+		return Expiry{at, int64(at.Sub(now.Truncate(time.Second)) / time.Second)}, true
 	}
 	from := now
 	if e.Kind == config.ExpiresModified && !modified.IsZero() && e.Time != 0 {
@@ -52,12 +60,10 @@ func Expires(e config.Expires, text []byte, now, modified time.Time) (x Expiry, 
 	at := from.Add(e.Time)
 	age := at.Unix() - now.Unix()
 	if e.Time < 0 || age < 0 {
-		return Expiry{at.UTC(), "no-cache"}, true
+		return Expiry{at.UTC(), -1}, true
 	}
-	return Expiry{at.UTC(), maxAge(age)}, true
+	return Expiry{at.UTC(), age}, true
 }
-
-func maxAge(seconds int64) string { return "max-age=" + strconv.FormatInt(seconds, 10) }
 
 // nextTime returns when it is that time of the local day the next time.
 func nextTime(now time.Time, ofDay time.Duration) time.Time {

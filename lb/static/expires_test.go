@@ -43,7 +43,7 @@ func TestExpires(t *testing.T) {
 	for _, test := range tests {
 		got := ""
 		if x, ok := Expires(test.expires, []byte(test.text), now, test.modified); ok {
-			got = x.Expires.Format(form) + " | " + x.CacheControl
+			got = x.Expires.Format(form) + " | " + string(x.AppendCacheControl(nil))
 		}
 		if got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)

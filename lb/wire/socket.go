@@ -35,6 +35,8 @@ type Socket struct {
 
 	step     func(fd uintptr) bool // s.advance, bound once
 	push     func(fd uintptr) bool // s.writeOnce, bound once
+	look     func(fd uintptr)      // s.lookOnce, bound once
+	seen     error                 // by it
 	out, in  []byte
 	wrote, n int
 	phase    phase
@@ -67,7 +69,7 @@ func (s *Socket) Init(conn net.Conn) error {
 		return err
 	}
 	*s = Socket{conn: conn, raw: raw}
-	s.step, s.push = s.advance, s.writeOnce
+	s.step, s.push, s.look = s.advance, s.writeOnce, s.lookOnce
 	return nil
 }
 
@@ -298,12 +300,14 @@ func timedOut(err error) error {
 // Idle tells whether an unused connection is silent and open: nil if it is,
 // else why it must not be used. It costs one system call.
 func (s *Socket) Idle() error {
-	var state error
-	if err := s.raw.Control(func(fd uintptr) { state = peekNow(fd) }); err != nil {
+	if err := s.raw.Control(s.look); err != nil {
 		return err
 	}
-	return state
+	return s.seen
 }
+
+// lookOnce is the callback of Idle.
+func (s *Socket) lookOnce(fd uintptr) { s.seen = peekNow(fd) }
 
 // PeekByte waits for the first byte and leaves it where it is.
 func (s *Socket) PeekByte() (byte, error) {
