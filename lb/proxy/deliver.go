@@ -217,7 +217,7 @@ func (x *exchange) brokenOff(err error) request.Verdict {
 	x.describe(a.Addr)
 	x.r.LogError(errorlog.Error, f.message)
 	x.drop()
-	x.release(f)
+	x.succeed() // its head came, so that the peer is not shut out for this, as in nginx
 	_ = x.endSpool(false)
 	_ = x.r.Out.Flush() // what there is of it; the end follows anyway
 	x.r.Reply.Broken = true
