@@ -276,6 +276,33 @@ func TestTicketKeys(t *testing.T) {
 	}
 }
 
+// Keys of the http block hold for servers without keys of their own.
+func TestTicketKeysAreInherited(t *testing.T) {
+	t.Parallel()
+	b := lbtest.New(t)
+	writePair(t, b, "a", ecKey(t))
+	b.Write("one.key", strings.Repeat("1", 48))
+	b.Write("two.key", strings.Repeat("2", 80))
+	load(t, b, `events {} http {
+		ssl_certificate a.crt; ssl_certificate_key a.key; ssl_session_ticket_key one.key;
+		server { listen 127.0.0.1:8443 ssl; return 200 a; }
+		server { listen 127.0.0.1:8444 ssl; return 200 b; }
+		server { listen 127.0.0.1:8445 ssl; return 200 c; ssl_session_ticket_key two.key; }
+	}`)
+	if a := b.Addr(secureFront); !resumes(t, a, b.Addr("127.0.0.1:8444")) || resumes(t, a, b.Addr("127.0.0.1:8445")) {
+		t.Error("tickets of one.key are not good for exactly the servers that have it")
+	}
+	// Keys that have been read into another generation still open.
+	cfg := &tls.Config{ServerName: "a", ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	if _, _, err := visit(t, b.Addr(secureFront), cfg); err != nil {
+		t.Fatal(err)
+	}
+	load(t, b, secure("ssl_certificate a.crt; ssl_certificate_key a.key; ssl_session_ticket_key two.key; ssl_session_ticket_key one.key;"))
+	if state, _, err := visit(t, b.Addr(secureFront), cfg); err != nil || !state.DidResume {
+		t.Errorf("resumed after a change of keys: %v, %v", state.DidResume, err)
+	}
+}
+
 // A password file may be a pipe, which can be read once only, whatever number
 // of servers and locations name it.
 func TestPasswordsAreReadOnce(t *testing.T) {
