@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 )
 
 // Keeping says where a body that is taken in goes.
@@ -71,17 +72,29 @@ func (b *Body) store(p []byte, k Keeping) error {
 	return err
 }
 
+// unnamed asks open(2) for a file that never gets a name (O_TMPFILE).
+const unnamed = 0x400000 | syscall.O_DIRECTORY
+
 // OpenTemporary makes a file without a name in a folder, which it makes if it
 // is not there: the file is gone with the process.
 func OpenTemporary(dir string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, "")
+	f, err := openUnnamed(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
-		f, err = os.CreateTemp(dir, "")
+		f, err = openUnnamed(dir)
 	}
-	if err != nil {
+	return f, err
+}
+
+func openUnnamed(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, os.O_RDWR|unnamed, 0o600)
+	if !errors.Is(err, syscall.EOPNOTSUPP) && !errors.Is(err, syscall.EISDIR) {
+		return f, err
+	}
+	// A file system that does not know of it: named for a moment.
+	if f, err = os.CreateTemp(dir, ""); err != nil {
 		return nil, err
 	}
 	if err := os.Remove(f.Name()); err != nil {
