@@ -35,8 +35,10 @@ import (
 //	! WORDS              the error log holds them
 //	= LINE               a line of the access log
 //
-// ORIGIN is an upstream that mirrors requests and answers /status/N with N,
-// DEAD an address on which nobody listens.
+// ORIGIN is an upstream that mirrors requests, with the fields that their
+// X-Answer fields hold; it answers /status/N with N and as its paths say
+// otherwise. DEAD is an address on which nobody listens, PREFIX the folder of
+// the configuration, PREFIX/certs that of the certificates of writeTestPKI.
 var (
 	against = flag.String("against", "", "`nginx` to hold the scripts' conversations with it instead")
 	update  = flag.Bool("update", false, "write the answers into the scripts")
@@ -121,7 +123,12 @@ func (w weir) access() *lbtest.Log { return w.Access }
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.script")
+	runScripts(t, "testdata/*.script")
+}
+
+// runScripts holds the conversations of all files of a pattern.
+func runScripts(t *testing.T, pattern string) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
 	}
@@ -156,25 +163,15 @@ func writeScript(t *testing.T, file string, head []string, cases []*scriptCase) 
 	}
 }
 
-// origin answers the requests that reach an upstream.
-func origin(c *lbtest.Call) {
-	if code, ok := strings.CutPrefix(c.Target, "/status/"); ok {
-		status, err := strconv.Atoi(code)
-		if err != nil {
-			status = 500
-		}
-		c.Answer(status, "status "+code+"\n", "Content-Type: text/plain", "X-Origin: yes")
-		return
-	}
-	c.Answer(200, c.Head+"\n"+c.Body, "X-Origin: yes")
-}
-
 func (c *scriptCase) run(t *testing.T) {
 	be := lbtest.StartBackend(t, origin)
 	dead := lbtest.StartBackend(t, origin)
 	dead.Stop()
-	conf := strings.NewReplacer("ORIGIN", be.Addr(), "DEAD", dead.Addr()).Replace(c.conf())
 	b := lbtest.New(t)
+	conf := strings.NewReplacer("ORIGIN", be.Addr(), "DEAD", dead.Addr(), "PREFIX", b.Dir).Replace(c.conf())
+	if strings.Contains(conf, "certs/") {
+		writeTestPKI(t, b)
+	}
 	for _, f := range c.files {
 		path := b.Write(f[0], f[1])
 		date := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
@@ -285,6 +282,9 @@ func tellReply(client *lbtest.Client, head bool, tell *strings.Replacer) []strin
 	}
 	if r.Body != "" && !strings.HasPrefix(r.Body, "<html>") {
 		for _, l := range strings.Split(strings.TrimSuffix(r.Body, "\n"), "\n") {
+			if len(l) > 500 {
+				l = fmt.Sprint("(", len(l), " bytes)")
+			}
 			lines = append(lines, "<   | "+strings.TrimSuffix(tell.Replace(l), "\r"))
 		}
 	} else if r.Body != "" {

@@ -24,6 +24,8 @@ type Profile struct {
 	TLS       *tls.Config // nil: plain
 	Bind      netip.AddrPort
 	Keepalive bool // TCP keepalive probes (proxy_socket_keepalive)
+
+	Transparent bool // Bind may be an address of another machine
 }
 
 // Dial connects to a peer before ctx ends, the TLS handshake included, which
@@ -38,6 +40,9 @@ func Dial(ctx context.Context, p *upstream.Peer, f *Profile, handshake time.Dura
 		network, address = "unix", p.Addr.Path
 	} else if f.Bind.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(f.Bind)
+		if f.Transparent {
+			d.Control = beTransparent
+		}
 	}
 	nc, err := d.DialContext(ctx, network, address)
 	if err != nil {

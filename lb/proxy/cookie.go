@@ -109,16 +109,15 @@ func (x *exchange) attribute(key, val []byte) ([]byte, bool) {
 }
 
 // domain compares whole domains without regard to case; a leading dot does
-// not count.
+// not count, but regular expressions see it.
 func (d *redirectRule) domain(r *request.Request, val []byte) ([]byte, bool) {
-	val = bytes.TrimPrefix(val, []byte("."))
 	if d.regex != nil {
 		if !d.regex.Match(r, val) {
 			return nil, false
 		}
 		return d.to.Value(r), true
 	}
-	if !bytes.EqualFold(bytes.TrimPrefix(d.from.Value(r), []byte(".")), val) {
+	if !bytes.EqualFold(bytes.TrimPrefix(d.from.Value(r), []byte(".")), bytes.TrimPrefix(val, []byte("."))) {
 		return nil, false
 	}
 	return d.to.Value(r), true
