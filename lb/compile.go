@@ -47,7 +47,7 @@ func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 	if g := b.current.Load(); g != nil {
 		c.before = g.zones
 	}
-	c.env = proxy.Env{Table: c.g.table, Target: c.target, Resolve: c.resolver(), Files: &c.files}
+	c.env = proxy.Env{Table: c.g.table, Target: c.target, Resolve: c.resolver(), Files: &c.files, ConfPrefix: conf.ConfPrefix}
 	if conf.HTTP == nil {
 		return c, nil
 	}

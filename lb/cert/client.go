@@ -79,6 +79,17 @@ func (c *Client) WithName(name string) *tls.Config {
 	return config
 }
 
+// As is WithName for a client certificate that is known per connection only, nil for none. Sessions are not resumed, for they
+// would stand for the certificate of another connection.
+func (c *Client) As(name string, certificate *tls.Certificate) *tls.Config {
+	config := c.WithName(name)
+	config.ClientSessionCache = nil
+	if certificate != nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
+	}
+	return config
+}
+
 func (c *Client) setName(config *tls.Config, name string) {
 	host := name
 	if h, _, err := net.SplitHostPort(name); err == nil {

@@ -49,7 +49,7 @@ func NewDeferred(files *Files, passwordFile string) (*Deferred, error) {
 func (d *Deferred) Find(hello *tls.ClientHelloInfo, pairs []Pair) (*tls.Certificate, error) {
 	list := make([]*tls.Certificate, 0, len(pairs))
 	for _, p := range pairs {
-		c, err := d.load(p)
+		c, err := d.Load(p)
 		if err != nil {
 			return nil, err
 		}
@@ -59,8 +59,8 @@ func (d *Deferred) Find(hello *tls.ClientHelloInfo, pairs []Pair) (*tls.Certific
 	return choose(list, hello), nil
 }
 
-// load returns one certificate, from memory where its files are as they were.
-func (d *Deferred) load(p Pair) (*tls.Certificate, error) {
+// Load returns one certificate, from memory where its files are as they were.
+func (d *Deferred) Load(p Pair) (*tls.Certificate, error) {
 	files, err := stamps(p)
 	if err == nil {
 		d.mu.Lock()

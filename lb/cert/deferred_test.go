@@ -135,7 +135,7 @@ func TestDeferredIsBounded(t *testing.T) {
 	for range maxLoaded + 10 {
 		text = append(text, '\n')
 		p.Certificate = "data:" + string(text)
-		if _, err := d.load(p); err != nil {
+		if _, err := d.Load(p); err != nil {
 			t.Fatal(err)
 		}
 	}

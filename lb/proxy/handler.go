@@ -53,6 +53,7 @@ type exchange struct {
 	base       int   // attempts made before this handler, ahead of an internal redirect
 	sent       bool  // part of the request may have reached a peer
 	tls        bool
+	shown      shown
 	doing      string // what an attempt is at, in the words of the error log
 
 	line      http1.ReplyLine
@@ -223,6 +224,7 @@ func (x *exchange) free() {
 	}
 	x.args.Reset()
 	x.h, x.r, x.target, x.pool, x.cancel = nil, nil, nil, nil, nil
+	x.shown = shown{}
 	x.uri, x.dynamicURI, x.sent, x.reusing, x.slow = nil, nil, false, false, false
 	x.gone.Store(false)
 	if cap(x.out) > 64<<10 {

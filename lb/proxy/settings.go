@@ -58,6 +58,8 @@ type Env struct {
 	// Resolve finds that of one with variables, per request.
 	Resolve Resolve
 	Files   *cert.Files // what was read so far; nil: nothing is shared
+	// ConfPrefix is the directory of relative names that variables give.
+	ConfPrefix string
 }
 
 // New compiles the proxy settings of a location. Errors name the directive's

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"strconv"
@@ -27,7 +26,7 @@ func (x *exchange) aim() int {
 	if h.url == nil {
 		x.target, x.tls = h.target, h.conn.secure
 		x.r.ProxyHost, x.r.ProxyPort = h.host, h.port
-		return 0
+		return x.identify()
 	}
 	u, err := parseURL(h.url.Value(x.r))
 	if err != nil {
@@ -37,8 +36,10 @@ func (x *exchange) aim() int {
 	x.tls, x.dynamicURI = u.tls, u.uri
 	x.r.ProxyHost, x.r.ProxyPort = u.host, []byte(strconv.Itoa(int(u.port)))
 	var status int
-	x.target, status = h.resolve(x.r, string(u.name), u.port)
-	return status
+	if x.target, status = h.resolve(x.r, string(u.name), u.port); status != 0 {
+		return status
+	}
+	return x.identify()
 }
 
 // dynamicURL is what the variables of a proxy_pass gave.
@@ -101,6 +102,9 @@ type profile struct {
 	client  *cert.Client    // nil without TLS
 	name    *variable.Text  // proxy_ssl_name; nil: the host of proxy_pass
 	dynamic bool            // the name is known per request only
+	static  string          // the name if it is not
+
+	identity *identity // nil: client has the certificate to be shown, or there is none
 }
 
 func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, env *Env) (*profile, error) {
@@ -121,15 +125,21 @@ func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, env *Env) (*pr
 	if c.err != nil {
 		return nil, c.err
 	}
-	static := pass.HostHeader
+	p.static = serverName(pass.HostHeader)
 	if literal, ok := p.name.Static(); ok {
-		static = string(literal)
+		p.static = serverName(string(literal))
 	} else if pass.Vars || name.Value != "$proxy_host" {
 		p.dynamic = true
 	}
 	var err error
-	o := clientOptions(&ps.TLS, serverName(static))
+	o := clientOptions(&ps.TLS, p.static)
 	o.Files = env.Files
+	if p.identity, err = newIdentity(&ps.TLS, env); err != nil {
+		return nil, err
+	}
+	if p.identity != nil {
+		o.Pair = cert.Pair{}
+	}
 	if p.client, err = cert.NewClient(o); err != nil {
 		return nil, pass.Pos.Errorf("%v", err)
 	}
@@ -138,7 +148,7 @@ func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, env *Env) (*pr
 	settings := ps.TLS
 	settings.Pos, settings.Name = config.ProxyTLSPos{}, config.Text{}
 	settings.Certificate.Pos, settings.CertificateKey.Pos = config.Pos{}, config.Pos{}
-	p.fixed.Key = fmt.Sprintf("%s tls %s %+v", p.plain.Key, static, settings)
+	p.fixed.Key = fmt.Sprintf("%s tls %s %+v", p.plain.Key, p.static, settings)
 	return p, nil
 }
 
@@ -165,14 +175,20 @@ func (p *profile) of(x *exchange) *connect.Profile {
 	switch {
 	case !x.tls:
 		return &p.plain
-	case !p.dynamic:
+	case !p.dynamic && p.identity == nil:
 		return &p.fixed
 	}
-	name := serverName(string(p.name.Value(x.r)))
+	name := p.static
+	if p.dynamic {
+		name = serverName(string(p.name.Value(x.r)))
+	}
 	made := p.fixed
-	made.TLS = p.configFor(name)
 	made.Key += " " + name
+	if p.identity == nil {
+		made.TLS = p.client.WithName(name)
+		return &made
+	}
+	made.TLS = p.client.As(name, x.shown.certificate)
+	made.Key += " as " + x.shown.name
 	return &made
 }
-
-func (p *profile) configFor(name string) *tls.Config { return p.client.WithName(name) }
