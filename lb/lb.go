@@ -237,7 +237,9 @@ func (b *Balancer) Close() error {
 	b.closed = true
 	close(b.stop)
 	for c := range b.conns {
-		_ = c.Stream.Close() // its goroutine sees it and ends
+		// Its goroutine sees it and ends. Nobody waits for that here: a close
+		// waits for the read callback, which may be waiting for an upstream.
+		go func() { _ = c.Stream.Close() }()
 	}
 	b.mu.Unlock()
 	err := errors.Join(b.sockets.Close(), b.watcher.Close())
