@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/weir-lb/weir/cluster-test/program"
 )
 
 func cipherLists() []string {
@@ -51,16 +53,13 @@ func TestParseCiphers(t *testing.T) {
 // TestCiphersLikeOpenSSL compares with the openssl program: the same suites in the same order, but for those crypto/tls lacks.
 func TestCiphersLikeOpenSSL(t *testing.T) {
 	t.Parallel()
-	program, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("no openssl program")
-	}
+	openssl := program.Need(t, "openssl")
 	known := make(map[string]bool)
 	for _, s := range suites() {
 		known[s.name] = true
 	}
 	for _, list := range cipherLists() {
-		out, err := exec.Command(program, "ciphers", list).Output()
+		out, err := exec.Command(openssl, "ciphers", list).Output()
 		var want []string
 		for name := range strings.SplitSeq(strings.TrimSpace(string(out)), ":") {
 			if known[name] {
