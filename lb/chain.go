@@ -191,6 +191,7 @@ func (j *job) checkLength() request.Verdict {
 func (j *job) outcome(o *route.Outcome) request.Verdict {
 	r := &j.r
 	if o.Status == statusNoReply {
+		j.c.timedOut(j.loc)
 		r.Reply.Status = statusNoReply
 		r.Reply.Broken = true
 		return request.Done

@@ -33,6 +33,7 @@ type conn struct {
 	fd     uintptr
 	aside  bool // the request must be served outside of the callback
 	ended  bool // no further request is served
+	reset  bool // it is closed so that the kernel forgets it at once
 	// misdirected: plain HTTP came where TLS is spoken
 	secured, misdirected bool
 	state                atomic.Int32 // busy, idle or woken
@@ -214,8 +215,15 @@ func (c *conn) close(linger *location) {
 			c.discard(linger.conf.LingeringTime, linger.conf.LingeringTimeout)
 		}
 	}
+	if tcp, ok := c.Stream.Conn().(*net.TCPConn); ok && c.reset {
+		_ = tcp.SetLinger(0) // else it is only closed
+	}
 	_ = c.Close() // whatever was to be sent has been sent
 }
+
+// timedOut notes that the client was too slow, or gets no answer (444), for
+// reset_timedout_connection.
+func (c *conn) timedOut(loc *location) { c.reset = c.reset || loc.conf.ResetTimedoutConnection }
 
 func (c *conn) discard(total, silence time.Duration) {
 	buf := c.b.getJob()

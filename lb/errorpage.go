@@ -14,6 +14,9 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 func (j *job) respond() request.Verdict {
 	r := &j.r
 	status := r.Reply.Status
+	if j.cutOff && !r.Reply.HeadSent {
+		r.Reply.Broken = true
+	}
 	if r.Reply.Broken {
 		return request.Done // the client has left; the status is for the log
 	}

@@ -34,6 +34,7 @@ type job struct {
 	paged   bool // an error page is being made
 	refused bool // the request was not well-formed
 	tunnel  bool // the connection has left HTTP
+	cutOff  bool // the body does not come to its end, and nobody is answered
 	behind  bool // the input came together with the request before
 	began   int64
 }
@@ -43,7 +44,7 @@ func newJob() *job { return &job{in: make([]byte, inputSize), out: make([]byte, 
 // begin makes the job ready for the next request of a connection.
 func (j *job) begin(c *conn, g *generation) {
 	j.c, j.gen, j.srv, j.loc = c, g, nil, nil
-	j.chunked, j.keep, j.paged, j.refused, j.tunnel = false, false, false, false, false
+	j.chunked, j.keep, j.paged, j.refused, j.tunnel, j.cutOff = false, false, false, false, false, false
 	j.out = j.out[:0]
 	c.Requests++
 	j.r.Reset(&c.Conn, g.slots)
@@ -130,8 +131,11 @@ func (j *job) receive() error {
 	case n > 0:
 		return nil
 	case err == wire.ErrTimeout:
-		return refusal(408, "client timed out")
+		j.cutOff = true
+		j.c.timedOut(j.loc)
+		return refusal(408, "client timed out (110: Connection timed out)")
 	}
+	j.cutOff = true
 	return refusal(400, "client prematurely closed connection")
 }
 

@@ -181,6 +181,9 @@ func (b *Balancer) leave(c *conn) {
 	defer b.mu.Unlock()
 	delete(b.conns, c)
 	b.signalEmpty()
+	if b.closed && len(b.conns) == 0 {
+		_ = b.watcher.Close() // nothing is watched any more
+	}
 }
 
 // signalEmpty is called with the lock held.
@@ -227,7 +230,8 @@ func (b *Balancer) Drain(ctx context.Context) error {
 	}
 }
 
-// Close ends everything at once.
+// Close ends everything at once; what is in work learns that its client has
+// gone.
 func (b *Balancer) Close() error {
 	b.mu.Lock()
 	if b.closed {
@@ -237,12 +241,14 @@ func (b *Balancer) Close() error {
 	b.closed = true
 	close(b.stop)
 	for c := range b.conns {
-		// Its goroutine sees it and ends. Nobody waits for that here: a close
-		// waits for the read callback, which may be waiting for an upstream.
-		go func() { _ = c.Stream.Close() }()
+		c.Shutdown() // its goroutine sees it and ends, and so does its upstream's exchange
 	}
+	last := len(b.conns) == 0
 	b.mu.Unlock()
-	err := errors.Join(b.sockets.Close(), b.watcher.Close())
+	err := b.sockets.Close()
+	if last {
+		err = errors.Join(err, b.watcher.Close())
+	}
 	if g := b.current.Load(); g != nil {
 		for _, z := range g.zones {
 			z.idle.Close()

@@ -216,6 +216,7 @@ func (c *conn) serveRequest() bool {
 // accept notes what of the input is the request's head, and readies its body.
 func (j *job) accept(n int) {
 	r := &j.r
+	j.c.b.requests.Add(1)
 	r.Head.Buf = j.in[:n:n]
 	j.pos = n
 	j.began = 0
@@ -274,7 +275,7 @@ func (c *conn) interrupted(err error) {
 	case err == wire.ErrInterrupted && !c.ended && c.stays():
 		return
 	case err == wire.ErrTimeout && c.job != nil && c.job.end > 0:
-		c.headCutOff(408, "client timed out (110: Connection timed out) while reading client request headers")
+		c.headCutOff(408, "client timed out (110: Connection timed out)")
 	case err == wire.ErrTimeout && c.Requests == 0:
 		c.complain(errorlog.Info, "client timed out (110: Connection timed out) while waiting for request")
 	}
@@ -284,7 +285,7 @@ func (c *conn) interrupted(err error) {
 // hungUp ends a connection whose client has gone.
 func (c *conn) hungUp(err error) {
 	if c.job != nil && c.job.end > 0 && err == io.EOF {
-		c.headCutOff(400, "client prematurely closed connection while reading client request headers")
+		c.headCutOff(400, "client prematurely closed connection")
 	}
 }
 
@@ -299,9 +300,20 @@ func (c *conn) headCutOff(status int, reason string) {
 	j := c.job
 	j.begin(c, g)
 	j.srv, j.loc = c.site.def, c.site.def.own
-	j.r.ServerName, j.r.Site = j.srv.name, j.loc
-	j.r.LogError(errorlog.Info, reason)
-	j.r.Reply.Status = status
+	r := &j.r
+	r.ServerName, r.Site = j.srv.name, j.loc
+	// What there is of the head is for the logs; that it is not whole is known.
+	_, _ = http1.ParseRequest(r, j.in[:j.end], &c.site.def.limits)
+	doing := " while reading client request headers"
+	if r.Line.Len() == 0 {
+		r.Line.End = uint32(j.end)
+		doing = " while reading client request line"
+	}
+	r.LogError(errorlog.Info, reason+doing)
+	r.Reply.Status = status
+	if status == 408 {
+		c.timedOut(j.loc)
+	}
 	j.log()
 	g.release()
 	j.gen = nil

@@ -79,6 +79,14 @@ func (s *Socket) Conn() net.Conn { return s.conn }
 // Close closes the connection.
 func (s *Socket) Close() error { return s.conn.Close() }
 
+// Shutdown ends both sides of the connection: reads end and writes fail. The
+// descriptor stays. It may be called from any goroutine.
+func (s *Socket) Shutdown() {
+	_ = s.raw.Control(func(fd uintptr) { // fails only on a closed connection
+		_ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) // fails only where the peer has gone already
+	})
+}
+
 // ReadWithin sets the time in which each following wait for bytes has to end,
 // counted from now; 0 is no limit.
 func (s *Socket) ReadWithin(now int64, d time.Duration) { s.read.want = wantAt(now, d) }
