@@ -112,7 +112,7 @@ func (s *Socket) OnPause(now int64, after time.Duration, f func()) {
 // It may be called from any goroutine.
 func (s *Socket) Interrupt() {
 	s.interrupted.Store(true)
-	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection, whose waits end anyway
+	_ = s.conn.SetReadDeadline(longAgo()) // fails only on a closed connection, whose waits end anyway
 }
 
 // ClearInterrupt forgets an Interrupt that came too late to end anything.
@@ -136,11 +136,19 @@ func (s *Socket) arm() error {
 
 func (s *Socket) setRead(due int64) error {
 	s.read.armed = due
-	if due == 0 {
-		return s.conn.SetReadDeadline(time.Time{})
+	var at time.Time
+	if due != 0 {
+		at = started.Add(time.Duration(due))
 	}
-	return s.conn.SetReadDeadline(started.Add(time.Duration(due)))
+	err := s.conn.SetReadDeadline(at)
+	if s.interrupted.Load() { // its deadline may just have been overwritten
+		err = s.conn.SetReadDeadline(longAgo())
+	}
+	return err
 }
+
+// longAgo is a deadline that ends a wait at once.
+func longAgo() time.Time { return time.Unix(1, 0) }
 
 // expired decides what a timer that fired means: nil to wait on.
 func (s *Socket) expired() error {
