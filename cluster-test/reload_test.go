@@ -124,8 +124,8 @@ func (tr *traffic) echo(ctx context.Context, addr string, client int) {
 	}
 }
 
-// reloadUnderTraffic reloads for a while and reports everything that was lost.
-func reloadUnderTraffic(t *testing.T, d time.Duration) {
+// reloadUnderTraffic reloads for a while, reports everything that was lost, and tells what was done.
+func reloadUnderTraffic(t *testing.T, d time.Duration) (figures string) {
 	b := startBinary(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -166,8 +166,11 @@ func reloadUnderTraffic(t *testing.T, d time.Duration) {
 		t.Errorf("%d lost; %d requests, %d echoes, %d reloads%s", len(tr.lost), tr.requests.Load(), tr.echoes.Load(), reloads,
 			process.LastLines(filepath.Join(b.dir, "error.log"), 5))
 	}
-	t.Logf("%d reloads, %d requests, %d echoes", reloads, tr.requests.Load(), tr.echoes.Load())
+	figures = fmt.Sprintf("%d reloads in %v, %d requests over %d connections and %d echoes over %d WebSockets: %d lost",
+		reloads, d, tr.requests.Load(), keepaliveClients, tr.echoes.Load(), webSockets, len(tr.lost))
+	t.Log(figures)
 	b.oldGenerationsEnd(t, reloads)
+	return figures
 }
 
 // oldGenerationsEnd waits for the notice that each old generation gives when its last request is done.
@@ -198,5 +201,5 @@ func TestReloadLosesNothing(t *testing.T) {
 // TestMeasureReloads is the same for half a minute.
 func TestMeasureReloads(t *testing.T) {
 	program.Measure(t)
-	reloadUnderTraffic(t, 30*time.Second)
+	record(t, "reloads under traffic", 1, reloadUnderTraffic(t, 30*time.Second))
 }
