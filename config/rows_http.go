@@ -129,6 +129,9 @@ func setLocation(s *scope, d *Directive) error {
 // buildLocation walks the block of a location, or of an if or limit_except.
 func buildLocation(s *scope, d *Directive, loc *Location, in Context) error {
 	loc.Settings = *s.settings
+	if s.location != nil {
+		loc.Internal = s.location.Internal
+	}
 	c := s.child(d, in)
 	c.location, c.settings = loc, &loc.Settings
 	// Child blocks copy the settings, so these must be complete before them.

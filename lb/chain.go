@@ -204,7 +204,9 @@ func (j *job) outcome(o *route.Outcome) request.Verdict {
 		return r.Reject(o.Status)
 	}
 	r.Reply.Status = o.Status
-	r.Reply.ContentType = j.loc.defaultType
+	if o.Status != 204 {
+		r.Reply.ContentType = j.loc.defaultType
+	}
 	return j.replyText(o.Body)
 }
 

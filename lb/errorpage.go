@@ -14,6 +14,7 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 func (j *job) respond() request.Verdict {
 	r := &j.r
 	status := r.Reply.Status
+	r.ErrStatus = 0 // an error of an error page takes the place of the first
 	if j.cutOff && !r.Reply.HeadSent {
 		r.Reply.Broken = true
 	}
@@ -27,9 +28,9 @@ func (j *job) respond() request.Verdict {
 }
 
 // errorPage finds the error_page for a status. While one is being made,
-// another counts only with recursive_error_pages.
+// another counts only where recursive_error_pages was on for the first.
 func (j *job) errorPage(status int) (route.Page, bool) {
-	if status < 300 || j.loc.pages == nil || j.paged && !j.loc.conf.RecursiveErrorPages ||
+	if status < 300 || j.loc.pages == nil || j.paged ||
 		j.r.Redirects >= route.MaxRedirects {
 		return route.Page{}, false
 	}
@@ -39,7 +40,7 @@ func (j *job) errorPage(status int) (route.Page, bool) {
 // errorRedirect leads the request to its error page.
 func (j *job) errorRedirect(status int, page route.Page) request.Verdict {
 	r := &j.r
-	j.paged = true
+	j.paged = j.paged || !j.loc.conf.RecursiveErrorPages
 	r.ErrStatus = page.Status
 	location, added := r.Reply.Location, r.Reply.Added
 	r.Reply.Clear()
@@ -84,7 +85,7 @@ func (j *job) reject(status int) request.Verdict {
 	if closes(status) {
 		p.Close = true
 	}
-	if shown == 204 || shown == 304 || shown < 200 {
+	if shown == 204 || shown == 304 || http1.StatusText(shown) == "" || shown < 200 {
 		p.ContentType = nil
 		return j.replyText(nil)
 	}
@@ -128,6 +129,9 @@ func (b *Balancer) page(status, shown int, full bool) []byte {
 		return p.([]byte)
 	}
 	title := itoa(int64(shown)) + " " + http1.StatusText(shown)
+	if shown == 302 {
+		title = "302 Found" // unlike the status line
+	}
 	detail := ""
 	switch status {
 	case 494:

@@ -34,7 +34,9 @@ type location struct {
 	access  *accesslog.Log
 	pages   *route.ErrorPages
 	headers []addedHeader
-	expires *variable.Text // of `expires` with variables
+
+	trailers []addedHeader
+	expires  *variable.Text // of `expires` with variables
 
 	defaultType      []byte
 	serverTokens     *variable.Text
@@ -47,7 +49,7 @@ type location struct {
 	resolver         *config.Resolver // with the addresses of its name servers; nil: none
 }
 
-// addedHeader is one add_header.
+// addedHeader is one add_header or add_trailer.
 type addedHeader struct {
 	name   string
 	value  *variable.Text
@@ -130,12 +132,11 @@ func (c *compiler) texts(l *location) error {
 
 // replies compiles what is added to replies, and the error pages.
 func (c *compiler) replies(l *location) (err error) {
-	for _, h := range l.conf.AddHeaders {
-		x, err := variable.Compile(c.g.table, h.Value.Value)
-		if err != nil {
-			return h.Pos.Errorf("%v", err)
-		}
-		l.headers = append(l.headers, addedHeader{name: h.Name, value: x, always: h.Always})
+	if l.headers, err = c.added(l.conf.AddHeaders); err != nil {
+		return err
+	}
+	if l.trailers, err = c.added(l.conf.AddTrailers); err != nil {
+		return err
 	}
 	if e := &l.conf.Expires; e.Kind == config.ExpiresText {
 		if l.expires, err = variable.Compile(c.g.table, e.Value.Value); err != nil {
@@ -144,6 +145,18 @@ func (c *compiler) replies(l *location) (err error) {
 	}
 	l.pages, err = route.CompileErrorPages(c.g.table, l.conf.ErrorPages)
 	return err
+}
+
+// added compiles the lines of add_header or add_trailer.
+func (c *compiler) added(conf []config.AddHeader) (list []addedHeader, err error) {
+	for _, h := range conf {
+		x, err := variable.Compile(c.g.table, h.Value.Value)
+		if err != nil {
+			return nil, h.Pos.Errorf("%v", err)
+		}
+		list = append(list, addedHeader{name: h.Name, value: x, always: h.Always})
+	}
+	return list, nil
 }
 
 // rewriting compiles the script and the locations that it may lead into.

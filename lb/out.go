@@ -26,7 +26,11 @@ func (j *job) Begin() error {
 		p.NoBody = true
 	}
 	j.loc.decorate(j)
-	j.chunked = p.Length < 0 && !p.NoBody && r.Version >= request.HTTP11 && j.loc.conf.ChunkedTransferEncoding
+	mayChunk := !p.NoBody && r.Version >= request.HTTP11 && j.loc.conf.ChunkedTransferEncoding
+	if mayChunk && len(j.loc.trailers) > 0 && j.loc.trails(p.Status) {
+		p.Length = -1
+	}
+	j.chunked = mayChunk && p.Length < 0
 	if p.Length < 0 && !p.NoBody && !j.chunked {
 		p.Close = true // the body's end is the connection's
 	}
@@ -136,6 +140,7 @@ func (j *job) send(p []byte) (err error) {
 // End implements request.Out.
 func (j *job) End(trailers *request.Head) error {
 	if j.chunked {
+		trailers = j.loc.addTrailers(&j.r, trailers)
 		j.out = http1.AppendLastChunk(j.out, trailers)
 		j.r.Reply.Trailers = trailers
 	}

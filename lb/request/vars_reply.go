@@ -34,6 +34,9 @@ var textOK = []byte("OK")
 // status is always three digits.
 func status(r *Request) ([]byte, bool) {
 	n := r.Reply.Status
+	if r.ErrStatus != 0 { // an error page is being made for it
+		n = r.ErrStatus
+	}
 	return r.arena.Keep(append(r.arena.Take(), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))), true
 }
 
