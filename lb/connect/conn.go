@@ -75,7 +75,7 @@ func (c *Conn) Free() {
 		return
 	case len(*c.buf) == small:
 		smallBuffers.Put(c.buf)
-	default:
+	case len(*c.buf) == bufferSize:
 		largeBuffers.Put(c.buf)
 	}
 	c.buf = nil
@@ -111,6 +111,15 @@ func (c *Conn) grow() {
 	c.r = 0
 	smallBuffers.Put(c.buf)
 	c.buf = large
+}
+
+// Widen makes room for a head that the largest pooled buffer does not hold;
+// what is buffered stays.
+func (c *Conn) Widen(size int) {
+	wide := make([]byte, size)
+	n := copy(wide, c.Buffered())
+	c.Free()
+	c.buf, c.w = &wide, n
 }
 
 // Enlarge prepares for a long body: the next reads are large ones.

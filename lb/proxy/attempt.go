@@ -138,7 +138,10 @@ func (x *exchange) awaitHead() *failure {
 		}
 		if n == 0 {
 			if err := x.conn.Fill(); err != nil {
-				if errors.Is(err, io.ErrShortBuffer) {
+				if short := errors.Is(err, io.ErrShortBuffer); short && len(buf) < x.h.limits.TotalSize {
+					x.conn.Widen(x.h.limits.TotalSize)
+					continue
+				} else if short {
 					return x.invalid(&request.Error{Reason: "upstream sent too big header"})
 				}
 				return x.waitFailed(err)
