@@ -35,7 +35,7 @@ type authority struct {
 //	ca.crt      an authority, which signed server, client, revoked, middle
 //	foreign.crt another one, which signed stranger
 //	deep.crt    signed by middle, which comes along with it
-//	ca.crl      revokes revoked; foreign.crl revokes nobody
+//	ca.crl      revokes revoked; none.crl, of the same authority, nobody
 //	locked.key  the key of locked.crt, with the password of the file password
 //	wrong       a file of a password of nothing
 //	t1, t2      ticket keys
@@ -52,7 +52,7 @@ func writeTestPKI(t *testing.T, b *lbtest.Balancer) {
 	p.leaf("stranger", foreign, "")
 	p.leaf("deep", middle, middle.pem)
 	p.revocations("ca", ca, revoked)
-	p.revocations("foreign", foreign)
+	p.revocations("none", ca)
 	p.copyLocked()
 	b.Write("certs/wrong", "neither\n")
 	b.Write("certs/t1", strings.Repeat("1", 48))

@@ -21,6 +21,9 @@ func (j *job) respond() request.Verdict {
 	if r.Reply.Broken {
 		return request.Done // the client has left; the status is for the log
 	}
+	if closes(status) {
+		r.Reply.Close = true
+	}
 	if page, ok := j.errorPage(status); ok {
 		return j.errorRedirect(status, page)
 	}
@@ -128,29 +131,38 @@ func (b *Balancer) page(status, shown int, full bool) []byte {
 	if p, ok := b.pages.Load(key); ok {
 		return p.([]byte)
 	}
-	title := itoa(int64(shown)) + " " + http1.StatusText(shown)
+	heading := itoa(int64(shown)) + " " + http1.StatusText(shown)
 	if shown == 302 {
-		title = "302 Found" // unlike the status line
+		heading = "302 Found" // unlike the status line
 	}
-	detail := ""
-	switch status {
-	case 494:
-		detail = "<center>Request Header Or Cookie Too Large</center>\r\n"
-	case 495:
-		detail = "<center>The SSL certificate error</center>\r\n"
-	case 496:
-		detail = "<center>No required SSL certificate was sent</center>\r\n"
-	case 497:
-		detail = "<center>The plain HTTP request was sent to HTTPS port</center>\r\n"
+	title, detail := heading, internalReason(status)
+	if detail != "" {
+		title = itoa(int64(shown)) + " " + detail
+		detail = "<center>" + detail + "</center>\r\n"
 	}
 	server := "weir"
 	if full {
 		server = string(b.serverToken)
 	}
-	body := []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title +
+	body := []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + heading +
 		"</h1></center>\r\n" + detail + "<hr><center>" + server + "</center>\r\n</body>\r\n</html>\r\n")
 	b.pages.Store(key, body)
 	return body
+}
+
+// internalReason tells what the statuses mean that clients see as 400.
+func internalReason(status int) string {
+	switch status {
+	case 494:
+		return "Request Header Or Cookie Too Large"
+	case 495:
+		return "The SSL certificate error"
+	case 496:
+		return "No required SSL certificate was sent"
+	case 497:
+		return "The plain HTTP request was sent to HTTPS port"
+	}
+	return ""
 }
 
 type pageKey struct {
