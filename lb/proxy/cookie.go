@@ -117,10 +117,12 @@ func (d *redirectRule) domain(r *request.Request, val []byte) ([]byte, bool) {
 		}
 		return d.to.Value(r), true
 	}
-	if !bytes.EqualFold(bytes.TrimPrefix(d.from.Value(r), []byte(".")), bytes.TrimPrefix(val, []byte("."))) {
+	bare := bytes.TrimPrefix(val, []byte("."))
+	if !bytes.EqualFold(bytes.TrimPrefix(d.from.Value(r), []byte(".")), bare) {
 		return nil, false
 	}
-	return d.to.Value(r), true
+	dot := val[:len(val)-len(bare)] // it stays, as in nginx
+	return append(bytes.Clone(dot), d.to.Value(r)...), true
 }
 
 func (f *flagRule) fits(r *request.Request, name []byte) bool {

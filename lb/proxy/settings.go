@@ -255,4 +255,4 @@ func AddVariables(t *variable.Table) {
 
 // Profile returns how the handler's connections are made; its idle ones are
 // told apart by it.
-func (x *exchange) profile() *connect.Profile { return x.h.conn.of(x) }
+func (x *exchange) profile() *connect.Profile { return x.h.conn.bind.bound(x, x.h.conn.of(x)) }

@@ -62,7 +62,15 @@ func parseURL(raw []byte) (u dynamicURL, err error) {
 	}
 	if bytes.HasPrefix(rest, []byte("unix:")) {
 		path, uri, _ := bytes.Cut(rest[len("unix:"):], []byte(":"))
-		u.name, u.host, u.uri = rest[:len("unix:")+len(path)], []byte("localhost"), uri
+		u.name, u.host = rest[:len("unix:")+len(path)], []byte("localhost")
+		switch {
+		case len(path) == 0:
+			return u, fmt.Errorf("no path in the unix domain socket in upstream %q", raw)
+		case len(uri) > 0 && uri[0] != '/':
+			u.uri = append([]byte("/"), uri...)
+		case len(uri) > 0:
+			u.uri = uri
+		}
 		return u, nil
 	}
 	end := bytes.IndexAny(rest, "/?#")
@@ -102,7 +110,8 @@ type profile struct {
 	client  *cert.Client    // nil without TLS
 	name    *variable.Text  // proxy_ssl_name; nil: the host of proxy_pass
 	dynamic bool            // the name is known per request only
-	static  string          // the name if it is not
+	bind    binding
+	static  string // the name if it is not
 
 	identity *identity // nil: client has the certificate to be shown, or there is none
 }
@@ -113,6 +122,12 @@ func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, env *Env) (*pr
 	if ps.SocketKeepalive {
 		p.plain.Key = "keepalive"
 	}
+	c := compiler{table: env.Table}
+	p.bind = c.binding(ps.Bind)
+	if c.err != nil {
+		return nil, c.err
+	}
+	p.bind.from(&p.plain, p.bind.fixed)
 	if !pass.TLS && !pass.Vars {
 		return p, nil
 	}
@@ -120,7 +135,6 @@ func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, env *Env) (*pr
 	if name.IsZero() {
 		name = config.Text{Value: "$proxy_host", Pos: pass.Pos}
 	}
-	c := compiler{table: env.Table}
 	p.name = c.text(name)
 	if c.err != nil {
 		return nil, c.err
