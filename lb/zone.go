@@ -97,7 +97,11 @@ func (c *compiler) target(p *config.ProxyPass) (*proxy.Target, error) {
 	}
 	s, err := upstreamServer(&server)
 	if err != nil {
-		return nil, err
+		written := p.Host
+		if p.PortSet {
+			written = server.Address
+		}
+		return nil, p.Pos.Errorf("host not found in upstream %q", written)
 	}
 	unwritten := config.DefaultKeepalive()
 	z, err := c.pool(upstream.Config{Name: server.Address, Servers: []upstream.Server{s}}, keepalive(&unwritten))
