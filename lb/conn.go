@@ -226,6 +226,7 @@ func (c *conn) close(linger *location) {
 func (c *conn) timedOut(loc *location) { c.reset = c.reset || loc.conf.ResetTimedoutConnection }
 
 func (c *conn) discard(total, silence time.Duration) {
+	c.ClearInterrupt() // of an upload that was given up
 	buf := c.b.getJob()
 	defer c.b.putJob(buf)
 	for until := wire.Now() + int64(total); wire.Now() < until; {
