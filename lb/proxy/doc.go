@@ -12,7 +12,13 @@
 //	uri.go       the request's target as the peer gets it
 //	body.go      the request's body: kept for further attempts, or passed on
 //	deliver.go   the reply's head and body on their way to the client
-//	alter.go     Location, Refresh and Set-Cookie rewritten
+//	forward.go   the reply's body handed to the client, at its pace
+//	spool.go     what a slow client has not taken yet
+//	alter.go     Location and Refresh rewritten
+//	cookie.go    Set-Cookie rewritten
 //	tunnel.go    what follows a 101
-//	compile.go   settings of a location made ready
+//	settings.go  the directives of a location made ready
+//	target.go    the upstream, and how connections to it are made
+//	bind.go      the address they come from
+//	identity.go  the certificate they show
 package proxy
