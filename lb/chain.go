@@ -128,6 +128,10 @@ func (j *job) route() request.Verdict {
 		if loc.internal && !r.Internal {
 			return r.Reject(404)
 		}
+		if e := loc.except; e != nil && !e.allows(r.MethodName()) {
+			loc = e.body // in whose place not even the location's script runs
+			j.enter(loc)
+		}
 		if v := j.checkLength(); v != request.Next {
 			return v
 		}
@@ -142,9 +146,6 @@ func (j *job) route() request.Verdict {
 		}
 		if o.Action == route.Respond {
 			return j.outcome(&o)
-		}
-		if except := j.loc.except; except != nil && !except.allows(r.MethodName()) {
-			j.enter(except.body)
 		}
 		return request.Next
 	}

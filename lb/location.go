@@ -309,9 +309,13 @@ func (l *location) decorate(j *job) {
 		}
 	}
 	if len(p.Location) > 0 && p.Location[0] == '/' {
+		host := r.Host
+		if r.HostRaw.Len() == 0 { // it is the server's name then, which only server_name_in_redirect asks for
+			host = nil
+		}
 		base := route.Base{
 			Absolute: l.conf.AbsoluteRedirect, ServerName: l.conf.ServerNameInRedirect, PortIncluded: l.conf.PortInRedirect,
-			TLS: j.c.Conn.TLS != nil, Local: j.c.Local, Host: r.Host, Name: r.ServerName,
+			TLS: j.c.Conn.TLS != nil, Local: j.c.Local, Host: host, Name: r.ServerName,
 		}
 		p.Location = r.Arena().Keep(route.AppendLocation(r.Arena().Take(), &base, p.Location))
 	}

@@ -256,7 +256,8 @@ func (c *scriptCase) converse(t *testing.T, s scripted, tell *strings.Replacer) 
 			head = false
 			continue
 		case mark == "!" && len(line) > 2:
-			s.errors().Await(t, tell.Replace(line[2:]))
+			told := func() string { return tell.Replace(s.errors().String()) }
+			lbtest.Await(t, func() bool { return strings.Contains(told(), line[2:]) }, func() string { return line + "\n" + told() })
 		case mark == "=":
 			line = "= " + tell.Replace(s.access().AwaitLines(t, logged+1)[logged])
 			logged++

@@ -148,7 +148,12 @@ func (r *Request) Arena() *variable.Arena { return &r.arena }
 func (r *Request) Memo(slot int) *variable.Memo { return &r.memos[slot] }
 
 // MethodName returns the method's bytes.
-func (r *Request) MethodName() []byte { return r.Head.Bytes(r.Method) }
+func (r *Request) MethodName() []byte {
+	if r.Internal && r.Verb == VerbGet { // an error page is asked for with GET
+		return []byte("GET")
+	}
+	return r.Head.Bytes(r.Method)
+}
 
 // URI returns path and query as the client sent them.
 func (r *Request) URI() []byte { return r.Head.Bytes(r.Target) }
