@@ -16,7 +16,7 @@ import (
 // no upstream, and gets everything in the end.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
-	const size = 16 << 20 // more than the sockets between us take
+	const size = 32 << 20 // more than the sockets between us take
 	data := bytes.Repeat([]byte("0123456789abcde\n"), size/16)
 	length := "HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(size) + "\r\n\r\n"
 	chunked := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
