@@ -185,7 +185,6 @@ func TestUploadFailures(t *testing.T) {
 		p := newPeer(t, func(c *wireClient) {
 			_ = c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 			c.head()
-			c.t.Cleanup(func() {})
 			<-time.After(patience / 5)
 		})
 		f := proxied(t, p, "proxy_send_timeout 80ms; client_max_body_size 64m; client_body_buffer_size 64m;")
