@@ -54,8 +54,8 @@ func (j *job) host() request.Verdict {
 			return r.Reject(400)
 		}
 		r.Host = r.Arena().Copy(host)
-		j.srv = j.c.site.hosts.Find(r.Host, r)
 	}
+	j.srv = j.c.site.hosts.Find(r.Host, r)
 	j.enterServer()
 	if len(r.Host) == 0 {
 		r.Host = j.srv.name
