@@ -19,13 +19,16 @@ func requestRows() []row {
 		set("client_body_buffer_size", inHTTPAll, args1, size(func(s *scope) *int64 { return &s.settings.ClientBodyBufferSize })),
 		set("client_body_timeout", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.ClientBodyTimeout })),
 		set("client_body_temp_path", inHTTPAll, args1|args2|args3|args4, tempPath(func(s *scope) *TempPath { return &s.settings.ClientBodyTempPath })),
-		set("client_body_in_single_buffer", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.ClientBodyInSingleBuffer })),
-		set("client_body_in_file_only", inHTTPAll, args1, enum(func(s *scope) *InFileOnly { return &s.settings.ClientBodyInFileOnly },
+		without(set("client_body_in_single_buffer", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.ClientBodyInSingleBuffer })),
+			Meaningless, "a body that is kept in memory is one piece anyway"),
+		without(set("client_body_in_file_only", inHTTPAll, args1, enum(func(s *scope) *InFileOnly { return &s.settings.ClientBodyInFileOnly },
 			word[InFileOnly]{"off", InFileOff}, word[InFileOnly]{"on", InFileOn}, word[InFileOnly]{"clean", InFileClean})),
+			Coming, "files of bodies have no names so far"),
 
 		set("send_timeout", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.SendTimeout })),
 		set("keepalive_timeout", inHTTPAll, args1|args2, setKeepaliveTimeout),
-		set("keepalive_min_timeout", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.KeepaliveMinTimeout })),
+		without(set("keepalive_min_timeout", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.KeepaliveMinTimeout })),
+			Meaningless, "a reload closes no idle connection that a client could be about to use"),
 		set("keepalive_time", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.KeepaliveTime })),
 		set("keepalive_requests", inHTTPAll, args1, number(func(s *scope) *int { return &s.settings.KeepaliveRequests })),
 		list("keepalive_disable", oneOf(func(s *scope) *[]string { return &s.settings.KeepaliveDisable }, "none", "msie6", "safari")),
@@ -49,11 +52,18 @@ func requestRows() []row {
 		list("early_hints", texts(func(s *scope) *[]Text { return &s.settings.EarlyHints })),
 
 		set("log_not_found", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.LogNotFound })),
-		set("log_subrequest", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.LogSubrequest })),
+		without(set("log_subrequest", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.LogSubrequest })),
+			Coming, "there are no subrequests so far that could be logged"),
 		{name: "access_log", in: inHTTPAllIf | InLimitExcept, args: argsMore1, many: true, set: setAccessLog},
 		set("resolver", inHTTPAll, argsMore1, setResolver(func(s *scope) **Resolver { return &s.settings.Resolver })),
 		set("resolver_timeout", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.ResolverTimeout })),
 	}
+}
+
+// without marks a row as not in force, and says why.
+func without(r row, state State, why string) row {
+	r.state, r.why = state, why
+	return r
 }
 
 func setKeepaliveTimeout(s *scope, d *Directive) error {

@@ -26,6 +26,9 @@ type conn struct {
 	named  []byte   // the name that led to it; nil: none
 	opened int64    // wire.Now
 
+	// keepFor is the keepalive_timeout of the last request's location.
+	keepFor time.Duration
+
 	job    *job                  // the request in work or partly received; nil while idle
 	ready  func(fd uintptr) bool // c.readable and c.probe, bound once
 	silent func()
@@ -146,7 +149,7 @@ func (c *conn) rest(now int64) {
 	}
 	c.Rest()
 	c.probed = false
-	c.ReadWithin(now, c.site.def.own.keepaliveTimeout)
+	c.ReadWithin(now, c.keepFor)
 	c.OnPause(now, probeAfter, c.silent)
 	c.pause()
 }

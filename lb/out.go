@@ -35,6 +35,7 @@ func (j *job) Begin() error {
 		p.Close = true // the body's end is the connection's
 	}
 	j.keep = j.mayKeep()
+	j.c.keepFor = j.loc.keepaliveTimeout
 	o := http1.HeadOptions{
 		Server: j.serverToken(), Date: j.c.b.clock.date(), Chunked: j.chunked, KeepAlive: j.keep,
 		KeepAliveValue: j.loc.keepaliveHeader,
