@@ -3,13 +3,13 @@ module github.com/weir-lb/weir
 go 1.26
 
 require (
+	github.com/dlclark/regexp2 v1.12.0
+	github.com/miekg/dns v1.1.73
 	github.com/pires/go-proxyproto v0.15.0
 	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78
 )
 
 require (
-	github.com/dlclark/regexp2 v1.12.0 // indirect
-	github.com/miekg/dns v1.1.73 // indirect
 	golang.org/x/crypto v0.54.0 // indirect
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
