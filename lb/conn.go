@@ -3,7 +3,6 @@ package lb
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -29,14 +28,15 @@ type conn struct {
 	// keepFor is the keepalive_timeout of the last request's location.
 	keepFor time.Duration
 
-	job    *job                  // the request in work or partly received; nil while idle
-	ready  func(fd uintptr) bool // c.readable and c.probe, bound once
-	silent func()
-	inside bool // a Serve callback runs, with this descriptor:
-	fd     uintptr
-	aside  bool // the request must be served outside of the callback
-	ended  bool // no further request is served
-	reset  bool // it is closed so that the kernel forgets it at once
+	job     *job                  // the request in work or partly received; nil while idle
+	ready   func(fd uintptr) bool // c.readable and c.probe, bound once
+	silent  func()
+	inside  bool // a Serve callback runs, with this descriptor:
+	fd      uintptr
+	aside   bool // the request must be served outside of the callback
+	strayed bool // a request was, where other goroutines may use the connection
+	ended   bool // no further request is served
+	reset   bool // it is closed so that the kernel forgets it at once
 	// misdirected: plain HTTP came where TLS is spoken
 	secured, misdirected bool
 	state                atomic.Int32 // busy, idle or woken
@@ -53,23 +53,16 @@ func (b *Balancer) newConn(nc net.Conn, socket *listen.Socket) (*conn, error) {
 		return nil, err
 	}
 	c.ready, c.silent = c.readable, c.probe
-	switch a := nc.RemoteAddr().(type) {
-	case *net.TCPAddr:
-		c.Remote = unmapped(a)
-		c.Local = unmapped(nc.LocalAddr().(*net.TCPAddr))
+	if nc, ok := nc.(*listen.Conn); ok && nc.Remote().IsValid() {
+		c.Remote, c.Local = nc.Remote(), nc.Local()
 		c.RemoteText = c.Remote.Addr().AppendTo(nil)
-	default:
-		c.RemoteText = []byte("unix:")
-		if u, ok := nc.LocalAddr().(*net.UnixAddr); ok {
-			c.UnixPath = u.Name
-		}
+		return c, nil
+	}
+	c.RemoteText = []byte("unix:")
+	if u, ok := nc.LocalAddr().(*net.UnixAddr); ok {
+		c.UnixPath = u.Name
 	}
 	return c, nil
-}
-
-func unmapped(a *net.TCPAddr) netip.AddrPort {
-	ap := a.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
 // locate finds the virtual servers of the connection's address in a
@@ -218,10 +211,14 @@ func (c *conn) close(linger *location) {
 			c.discard(linger.conf.LingeringTime, linger.conf.LingeringTimeout)
 		}
 	}
-	if tcp, ok := c.Stream.Conn().(*net.TCPConn); ok && c.reset {
-		_ = tcp.SetLinger(0) // else it is only closed
+	if accepted, ok := c.Stream.Conn().(*listen.Conn); ok && c.reset {
+		_ = accepted.ResetOnClose() // else it is only closed
 	}
-	_ = c.Close() // whatever was to be sent has been sent
+	if c.strayed { // in case another goroutine still waits for it
+		_ = c.Close() // whatever was to be sent has been sent
+		return
+	}
+	_ = c.Retire() // likewise
 }
 
 // timedOut notes that the client was too slow, or gets no answer (444), for

@@ -71,7 +71,7 @@ func (b *Balancer) serve(nc net.Conn, socket *listen.Socket) {
 			continue
 		}
 		if c.aside {
-			c.aside = false
+			c.aside, c.strayed = false, true
 			c.finishAside()
 		}
 	}

@@ -19,9 +19,6 @@ func (l *lane) accept(s *Socket, handle func(net.Conn, *Socket), report func(err
 		conn, err := l.ln.Accept()
 		if err == nil {
 			condition = ""
-			if l.inherited {
-				s.restoreKeepAlive(conn, report)
-			}
 			handle(conn, s)
 			continue
 		}
@@ -57,19 +54,5 @@ func (l *lane) rest(d time.Duration) bool {
 		return true
 	case <-l.stop:
 		return false
-	}
-}
-
-// restoreKeepAlive undoes what package net does to connections of a listener that was made from a file: it turns on keepalive
-// with its own times, where sockets opened by this package let connections inherit the listener's setting.
-func (s *Socket) restoreKeepAlive(conn net.Conn, report func(error)) {
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		return
-	}
-	k := s.keepAlive.Load()
-	config := net.KeepAliveConfig{Enable: k.Mode == KeepAliveOn, Idle: k.Idle, Interval: k.Interval, Count: k.Count}
-	if err := tcp.SetKeepAliveConfig(config); err != nil {
-		report(&OptionError{Option: "SO_KEEPALIVE", Name: s.Name(), Err: err})
 	}
 }

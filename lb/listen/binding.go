@@ -24,14 +24,13 @@ func (b *Binding) Spec(local net.Addr) int {
 	if last == 0 {
 		return b.Specs[0]
 	}
-	tcp, ok := local.(*net.TCPAddr)
+	tcp, ok := local.(interface{ AddrPort() netip.AddrPort })
 	if !ok {
 		return b.Specs[last]
 	}
-	addr, _ := netip.AddrFromSlice(tcp.IP) // a TCPAddr without IP gives the zero Addr, which matches nothing
-	addr = addr.Unmap()
+	addr := tcp.AddrPort().Addr().Unmap() // the zero Addr matches nothing
 	for i, a := range b.addrs {
-		if a == addr || (a.Zone() != "" && a == addr.WithZone(tcp.Zone)) {
+		if a == addr || a.Zone() == "" && a == addr.WithZone("") {
 			return b.Specs[i]
 		}
 	}

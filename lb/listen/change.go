@@ -46,7 +46,7 @@ func (c *Change) open(b *Binding, spec *Spec) error {
 		socket = &Socket{name: spec.Name(), path: spec.Path}
 		c.set.claim(socket)
 	}
-	lanes, err := socket.openLanes(spec, c.set.lanesFor(spec))
+	lanes, err := socket.openLanes(spec, c.set.lanesFor(spec), c.set.reaper)
 	if err != nil {
 		c.set.unclaim(socket, socket.lanes)
 		return err
@@ -81,7 +81,6 @@ func (c *Change) Commit() error {
 		s.sockets[socket.Name()] = socket
 		socket.lanes = append(socket.lanes, c.lanes[socket]...)
 		spec := c.specs[socket]
-		socket.keepAlive.Store(&spec.Options.KeepAlive)
 		for _, l := range socket.lanes {
 			tune(l.ln, &spec, s.report)
 		}

@@ -57,7 +57,7 @@ func (s *Set) Import(value string) error {
 			return fmt.Errorf("invalid socket number %q in the inherited sockets, ignoring the rest", number)
 		}
 		value = rest
-		ln, err := importListener(uintptr(fd))
+		ln, err := importListener(uintptr(fd), s.reaper)
 		if err != nil {
 			return fmt.Errorf("inherited socket %d: %w", fd, err)
 		}
@@ -67,7 +67,7 @@ func (s *Set) Import(value string) error {
 	return nil
 }
 
-func importListener(fd uintptr) (net.Listener, error) {
+func importListener(fd uintptr, r *reaper) (net.Listener, error) {
 	file := os.NewFile(fd, "listener")
 	if file == nil {
 		return nil, os.ErrInvalid
@@ -77,10 +77,7 @@ func importListener(fd uintptr) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if unix, ok := ln.(*net.UnixListener); ok {
-		unix.SetUnlinkOnClose(false)
-	}
-	return ln, nil
+	return adopt(ln, r)
 }
 
 // listenerName returns the Spec.Name a listener was opened for.

@@ -44,6 +44,7 @@ func (o *Options) tunable(network string) []sockopt {
 	if network == "unix" {
 		return list
 	}
+	list = append(list, sockopt{"TCP_NODELAY", syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1})
 	list = append(list, o.KeepAlive.sockopts()...)
 	list = append(list, sockopt{"TCP_DEFER_ACCEPT", syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, seconds(o.Deferred)})
 	if o.FastOpen > 0 {

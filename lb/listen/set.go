@@ -11,7 +11,7 @@ import (
 
 // Config holds what a [Set] needs besides addresses.
 type Config struct {
-	// Accept takes a new connection, a *net.TCPConn or *net.UnixConn. It is called on the socket's accepting goroutine, so it must
+	// Accept takes a new connection, a *Conn. It is called on the socket's accepting goroutine, so it must
 	// return at once, and it must not call methods of the Set.
 	Accept func(net.Conn, *Socket)
 	// Report takes troubles that do not end anything: *OptionError, *AcceptError, *OpenError of a repeated listen(2).
@@ -28,6 +28,7 @@ type Config struct {
 // Set is the listening sockets of one balancer. Its methods are safe for use by many goroutines.
 type Set struct {
 	config Config
+	reaper *reaper
 
 	mu        sync.Mutex
 	sockets   map[string]*Socket // by name; those in force
@@ -49,7 +50,7 @@ func New(config Config) *Set {
 	if config.BindPause == 0 {
 		config.BindPause = 500 * time.Millisecond
 	}
-	return &Set{config: config, sockets: make(map[string]*Socket)}
+	return &Set{config: config, sockets: make(map[string]*Socket), reaper: newReaper()}
 }
 
 // errStillBound is the last line of a failed opening, as nginx words it.
@@ -108,7 +109,7 @@ func (s *Set) Test(specs []Spec) error {
 	var errs []error
 	for _, b := range bindings {
 		spec := specs[b.Specs[len(b.Specs)-1]]
-		ln, err := open(&spec)
+		ln, err := open(&spec, s.reaper)
 		switch {
 		case err == nil:
 			errs = append(errs, ln.Close(), removeFile(spec.Path))
@@ -161,7 +162,7 @@ func (s *Set) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	errs := []error{s.dropInherited()}
+	errs := []error{s.dropInherited(), s.reaper.end()}
 	for name, socket := range s.sockets {
 		errs = append(errs, socket.close(!s.handedOn))
 		delete(s.sockets, name)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -14,16 +13,15 @@ import (
 // Socket is one address being listened on. With reuseport it stands for several descriptors. It lives as long as its address
 // stays configured, over any number of reloads; its methods are safe for use by many goroutines.
 type Socket struct {
-	name      string
-	path      string   // of a unix socket
-	addr      net.Addr // really bound
-	keepAlive atomic.Pointer[KeepAlive]
-	lanes     []*lane // guarded by the set's mutex
+	name  string
+	path  string   // of a unix socket
+	addr  net.Addr // really bound
+	lanes []*lane  // guarded by the set's mutex
 }
 
 // lane is one listening descriptor with its accepting goroutine.
 type lane struct {
-	ln        net.Listener
+	ln        net.Listener  // a *listener
 	inherited bool          // made by a predecessor process, not by this one
 	stop      chan struct{} // closed when accepting shall end
 	stopped   chan struct{} // closed when the accepting goroutine is gone; nil while there is none
@@ -36,7 +34,7 @@ func (s *Socket) Name() string { return s.name }
 func (s *Socket) Addr() net.Addr { return s.addr }
 
 // open makes one listening descriptor for the spec.
-func open(spec *Spec) (net.Listener, error) {
+func open(spec *Spec, r *reaper) (net.Listener, error) {
 	address := spec.Path
 	if address == "" {
 		address = spec.Addr.String()
@@ -54,13 +52,16 @@ func open(spec *Spec) (net.Listener, error) {
 	if err != nil {
 		return nil, openError(spec.Name(), err)
 	}
-	if unix, ok := ln.(*net.UnixListener); ok {
-		unix.SetUnlinkOnClose(false) // the set decides, since a successor process may go on using the path
+	own, err := adopt(ln, r)
+	if err != nil {
+		return nil, errors.Join(openError(spec.Name(), err), removeFile(spec.Path))
+	}
+	if spec.Path != "" {
 		if err := os.Chmod(address, 0o666); err != nil {
 			return nil, errors.Join(fmt.Errorf("chmod() %q failed: %w", address, err), ln.Close(), os.Remove(address))
 		}
 	}
-	return ln, nil
+	return own, nil
 }
 
 func controlBeforeBind(spec *Spec, raw syscall.RawConn) error {
@@ -76,7 +77,7 @@ func controlBeforeBind(spec *Spec, raw syscall.RawConn) error {
 }
 
 // openLanes brings a socket to n descriptors and returns those it opened. On failure it leaves the socket as it was.
-func (s *Socket) openLanes(spec *Spec, n int) ([]*lane, error) {
+func (s *Socket) openLanes(spec *Spec, n int, r *reaper) ([]*lane, error) {
 	var opened []*lane
 	if len(s.lanes) > 0 && len(s.lanes) < n {
 		if err := setReusePort(s.lanes[0].ln); err != nil {
@@ -85,7 +86,7 @@ func (s *Socket) openLanes(spec *Spec, n int) ([]*lane, error) {
 	}
 	bound := *spec
 	for len(s.lanes)+len(opened) < n {
-		ln, err := open(&bound)
+		ln, err := open(&bound, r)
 		if err != nil {
 			return nil, errors.Join(err, closeLanes(opened))
 		}
@@ -101,6 +102,10 @@ func (s *Socket) openLanes(spec *Spec, n int) ([]*lane, error) {
 func (l *lane) run(s *Socket, accept func(net.Conn, *Socket), report func(error)) {
 	if l.stopped != nil {
 		return
+	}
+	if err := setNonblock(l.ln); err != nil {
+		report(&OptionError{Option: "O_NONBLOCK", Name: s.Name(), Err: err})
+		return // it could block the whole process
 	}
 	l.stop, l.stopped = make(chan struct{}), make(chan struct{})
 	go func() {
