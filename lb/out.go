@@ -36,6 +36,7 @@ func (j *job) Begin() error {
 	}
 	j.keep = j.mayKeep()
 	j.c.keepFor = j.loc.keepaliveTimeout
+	j.c.WriteWithin(j.loc.conf.SendTimeout)
 	o := http1.HeadOptions{
 		Server: j.serverToken(), Date: j.c.b.clock.date(), Chunked: j.chunked, KeepAlive: j.keep,
 		KeepAliveValue: j.loc.keepaliveHeader,
