@@ -111,6 +111,7 @@ func (c *conn) handshake() error {
 	if err := c.StartTLS(c.site.front(c), true, limit); err != nil {
 		return err
 	}
+	c.b.trimmer.note()
 	state := c.Stream.TLS().ConnectionState()
 	if c.sni == nil {
 		c.sni = c.site.def

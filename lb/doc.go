@@ -51,4 +51,6 @@
 // What outlives a generation lies in pools, by the name of the upstream
 // (zone.go): the peers' counters and idle connections. Addresses that only
 // requests know, by variables in proxy_pass, have theirs in transient.go.
+//
+// Memory that a burst of handshakes left is given back by trim.go.
 package lb

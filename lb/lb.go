@@ -36,6 +36,7 @@ type Balancer struct {
 	tickets     *cert.TicketKeys
 	clock       clock
 	transients  transients
+	trimmer     trimmer
 	pages       sync.Map // pageKey → []byte
 	jobs        sync.Pool
 
@@ -294,6 +295,7 @@ func (b *Balancer) tick() {
 				}
 			}
 			b.transients.sweep()
+			b.trimmer.trim()
 		}
 	}
 }
