@@ -2,6 +2,7 @@ package lb_test
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -52,36 +53,43 @@ func TestSendTimeout(t *testing.T) {
 // connection to the upstream.
 func TestSocketKeepalive(t *testing.T) {
 	t.Parallel()
+	arrived, answer := make(chan net.Conn), make(chan bool)
 	be := lbtest.StartBackend(t, func(c *lbtest.Call) {
-		want := "00"
-		if c.Target == "/on" {
-			want = "02"
-		}
-		lbtest.Await(t, func() bool { return socketTimer(t, c.Conn.RemoteAddr().String()) == want },
-			func() string { return c.Target + ": timer " + socketTimer(t, c.Conn.RemoteAddr().String()) })
+		arrived <- c.Conn
+		<-answer
 		c.Answer(200, "")
 	})
 	b := lbtest.Start(t, site("location /on { proxy_socket_keepalive on; proxy_pass http://"+be.Addr()+"; }"+
 		"location /off { proxy_pass http://"+be.Addr()+"; }"))
-	for _, path := range []string{"/on", "/off"} {
-		if r := b.Get(front, path); r.Status != 200 {
+	for path, want := range map[string]string{"/on": "02", "/off": "00"} {
+		c := b.Dial(front)
+		c.Send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		conn := <-arrived
+		lbtest.Await(t, func() bool { return socketTimer(t, conn) == want },
+			func() string { return path + ": timer " + socketTimer(t, conn) })
+		answer <- true
+		if r := c.Reply(); r.Status != 200 {
 			t.Error(r)
 		}
 	}
 }
 
-// socketTimer returns the kind of timer that runs for a local IPv4 socket.
-func socketTimer(t *testing.T, addr string) string {
-	a := netip.MustParseAddrPort(addr)
-	ip := a.Addr().As4()
-	local := fmt.Sprintf("%02X%02X%02X%02X:%04X", ip[3], ip[2], ip[1], ip[0], a.Port())
+// socketTimer returns the kind of timer that runs for the peer's socket of a
+// connection over IPv4.
+func socketTimer(t *testing.T, conn net.Conn) string {
+	t.Helper()
+	address := func(a net.Addr) string {
+		p := netip.MustParseAddrPort(a.String())
+		ip := p.Addr().As4()
+		return fmt.Sprintf("%02X%02X%02X%02X:%04X", ip[3], ip[2], ip[1], ip[0], p.Port())
+	}
+	local, remote := address(conn.RemoteAddr()), address(conn.LocalAddr())
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
-		t.Error(err)
-		return ""
+		t.Fatal(err)
 	}
-	for _, line := range strings.Split(string(table), "\n") {
-		if f := strings.Fields(line); len(f) > 5 && f[1] == local {
+	for line := range strings.SplitSeq(string(table), "\n") {
+		if f := strings.Fields(line); len(f) > 5 && f[1] == local && f[2] == remote {
 			timer, _, _ := strings.Cut(f[5], ":")
 			return timer
 		}
