@@ -24,7 +24,6 @@ type Settings struct {
 	ClientBodyBufferSize     int64
 	ClientBodyTimeout        time.Duration
 	ClientBodyTempPath       TempPath
-	ClientBodyInFileOnly     InFileOnly
 	ClientBodyInSingleBuffer bool
 
 	SendTimeout             time.Duration
@@ -57,10 +56,9 @@ type Settings struct {
 	Expires           Expires
 	EarlyHints        []Text // all non-empty and not "0": pass 103 on
 
-	LogNotFound   bool
-	LogSubrequest bool
-	AccessLogs    []AccessLog // empty: off
-	ErrorLogs     []ErrorLog  // never empty inside http
+	LogNotFound bool
+	AccessLogs  []AccessLog // empty: off
+	ErrorLogs   []ErrorLog  // never empty inside http
 
 	Resolver        *Resolver // nil if none is set
 	ResolverTimeout time.Duration
@@ -95,16 +93,6 @@ const (
 	ModifiedSinceOff ModifiedSince = iota
 	ModifiedSinceExact
 	ModifiedSinceBefore
-)
-
-// InFileOnly is the value of client_body_in_file_only.
-type InFileOnly uint8
-
-// Values of client_body_in_file_only.
-const (
-	InFileOff   InFileOnly = iota
-	InFileOn               // kept after the request
-	InFileClean            // removed after the request
 )
 
 // TempPath is a directory of temporary files with up to three levels of

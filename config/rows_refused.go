@@ -23,6 +23,7 @@ func refusedRows() []row {
 		no(inHTTPAll, login, "auth_request_set auth_jwt_key_cache auth_jwt_leeway auth_delay"),
 		no(InHTTP, login, "auth_jwt_claim_set auth_jwt_header_set oidc_provider"),
 		unless(inHTTPAll, symlinks, "disable_symlinks"),
+		unless(inHTTPAll, "files of bodies have no names that an application could read", "client_body_in_file_only"),
 		no(inHTTPAll, "log lines have no tags", "error_log_tag"),
 		no(inHTTPServer, "a port speaks TLS if its listen directive says ssl", "ssl"),
 		no(inHTTPServer, openssl, "ssl_conf_command"),

@@ -21,9 +21,6 @@ func requestRows() []row {
 		set("client_body_temp_path", inHTTPAll, args1|args2|args3|args4, tempPath(func(s *scope) *TempPath { return &s.settings.ClientBodyTempPath })),
 		without(set("client_body_in_single_buffer", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.ClientBodyInSingleBuffer })),
 			Meaningless, "a body that is kept in memory is one piece anyway"),
-		without(set("client_body_in_file_only", inHTTPAll, args1, enum(func(s *scope) *InFileOnly { return &s.settings.ClientBodyInFileOnly },
-			word[InFileOnly]{"off", InFileOff}, word[InFileOnly]{"on", InFileOn}, word[InFileOnly]{"clean", InFileClean})),
-			Coming, "files of bodies have no names so far"),
 
 		set("send_timeout", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.SendTimeout })),
 		set("keepalive_timeout", inHTTPAll, args1|args2, setKeepaliveTimeout),
@@ -52,8 +49,7 @@ func requestRows() []row {
 		list("early_hints", texts(func(s *scope) *[]Text { return &s.settings.EarlyHints })),
 
 		set("log_not_found", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.LogNotFound })),
-		without(set("log_subrequest", inHTTPAll, argsFlag, flag(func(s *scope) *bool { return &s.settings.LogSubrequest })),
-			Coming, "there are no subrequests so far that could be logged"),
+		{name: "log_subrequest", in: inHTTPAll, args: argsFlag, state: Meaningless, why: "there are no subrequests that could be logged"},
 		{name: "access_log", in: inHTTPAllIf | InLimitExcept, args: argsMore1, many: true, set: setAccessLog},
 		set("resolver", inHTTPAll, argsMore1, setResolver(func(s *scope) **Resolver { return &s.settings.Resolver })),
 		set("resolver_timeout", inHTTPAll, args1, msec(func(s *scope) *time.Duration { return &s.settings.ResolverTimeout })),
