@@ -53,3 +53,60 @@ func BenchmarkPick(b *testing.B) {
 		}
 	}
 }
+
+// busy is a pool with requests in work at all its peers, each of which takes
+// its own time, so that loads differ and estimates move.
+type busy struct {
+	pool *Pool
+	args []PickArgs
+	next int // the oldest request
+	now  int64
+}
+
+func newBusy(b *testing.B, m Method, weighted bool) *busy {
+	const peers, each = 1000, 4
+	list := servers(peers)
+	for i := range list {
+		if weighted {
+			list[i].Weight = 1 + i%3
+		}
+	}
+	p := mustPool(b, Config{Method: m, Servers: list}, nil)
+	return &busy{pool: p, args: make([]PickArgs, peers*each)}
+}
+
+// step ends the oldest request and begins another.
+func (y *busy) step() {
+	a := &y.args[y.next]
+	y.next = (y.next + 1) % len(y.args)
+	y.now += int64(20 * time.Microsecond)
+	if a.peer != nil {
+		took := time.Duration(y.now - a.Now)
+		took -= took * time.Duration(a.peer.Addr.AddrPort.Addr().As4()[3]) / 512
+		y.pool.Release(a, Outcome{Now: y.now, Status: 200, HeaderTime: took, ResponseTime: took})
+	}
+	a.Reset()
+	a.Now = y.now
+	if _, err := y.pool.Pick(a); err != nil {
+		panic(err)
+	}
+}
+
+// BenchmarkPickBusy measures one Pick and one Release while 1,000 peers have
+// four requests in work each.
+func BenchmarkPickBusy(b *testing.B) {
+	for _, name := range []string{"round_robin", "least_conn", "least_time", "inflight"} {
+		for _, weighted := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/weighted=%t", name, weighted), func(b *testing.B) {
+				y := newBusy(b, everyMethod[name], weighted)
+				for range 5 * len(y.args) {
+					y.step()
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					y.step()
+				}
+			})
+		}
+	}
+}

@@ -83,7 +83,9 @@ func newGroup(servers []Server, backup bool, known map[identity]*resident, seen 
 	}
 	g.slots, g.peers = make([]slot, n), make([]Peer, n)
 	g.records, g.loads = make([]*resident, n), make([]int64, n)
-	fresh := make([]hot, n) // in one piece: neighbours share pages
+	g.ages = make([]*inflight, n)
+	// Each in one piece: a walk over the peers is a walk through memory.
+	hots, ages := make([]hot, n), make([]inflight, n)
 	n = 0
 	for i := range servers {
 		if servers[i].Backup != backup {
@@ -91,7 +93,7 @@ func newGroup(servers []Server, backup bool, known map[identity]*resident, seen 
 		}
 		for _, addr := range servers[i].Addrs {
 			g.place(n, &servers[i], addr)
-			g.settle(n, &servers[i], &fresh[n], known, seen)
+			g.settle(n, &servers[i], &resident{hot: &hots[n], inflight: &ages[n], accessed: longAgo}, known, seen)
 			n++
 		}
 	}
@@ -123,7 +125,7 @@ func (g *group) place(n int, s *Server, addr Addr) {
 }
 
 // settle connects the peer at position n to its record, a known or a new one.
-func (g *group) settle(n int, s *Server, fresh *hot, known map[identity]*resident, seen map[identity]int) {
+func (g *group) settle(n int, s *Server, fresh *resident, known map[identity]*resident, seen map[identity]int) {
 	p := &g.peers[n]
 	id := identity{line: s.ID, addr: p.Text, route: s.Route}
 	if id.line == "" {
@@ -134,10 +136,11 @@ func (g *group) settle(n int, s *Server, fresh *hot, known map[identity]*residen
 	id.nth = nth
 	r := known[id]
 	if r == nil {
-		*fresh = hot{checked: longAgo, effective: int32(s.Weight), steps: [2]int32{grain, grain}}
-		r = &resident{hot: fresh, identity: id, accessed: longAgo}
+		r = fresh
+		r.identity = id
+		*r.hot = hot{checked: longAgo, effective: int32(s.Weight), steps: [2]int16{grain, grain}}
 	}
-	p.resident, g.records[n] = r, r
+	p.resident, g.records[n], g.ages[n] = r, r, r.inflight
 	p.slot.hot = r.hot
 }
 

@@ -1,5 +1,7 @@
 package upstream
 
+import "slices"
+
 // leastConn picks the peer with the fewest requests in work in proportion to
 // its weight, and takes turns among equals.
 type leastConn struct{}
@@ -12,6 +14,7 @@ func (leastConn) pick(g *group, a *PickArgs, now int64) int {
 	}
 	slots := g.slots
 	loads := g.loads[:len(slots)]
+	least := int64(closed)
 	for i := range slots {
 		s := &slots[i]
 		h := s.hot
@@ -20,7 +23,11 @@ func (leastConn) pick(g *group, a *PickArgs, now int64) int {
 			load = closed
 		}
 		loads[i] = load
+		least = min(least, load)
 	}
-	g.close(&a.tried)
-	return g.lightest(false)
+	if a.tried.n > 0 {
+		g.close(&a.tried)
+		least = slices.Min(loads)
+	}
+	return g.lightest(least, false)
 }

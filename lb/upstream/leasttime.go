@@ -1,6 +1,9 @@
 package upstream
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // leastTime picks the peer that is expected to be done with all its requests
 // first, in proportion to its weight, and takes turns among equals.
@@ -20,7 +23,23 @@ func (m leastTime) pick(g *group, a *PickArgs, now int64) int {
 	if i := g.hinted(a, now); i >= 0 {
 		return i
 	}
-	slots, which, late := g.slots, m.measure.index(), false
+	if m.inflight {
+		return g.lightest(m.watch(g, a, now), true)
+	}
+	least, late := m.weigh(g, now)
+	if a.tried.n > 0 || late {
+		g.close(&a.tried)
+		m.refine(g, now)
+		least = slices.Min(g.loads)
+	}
+	return g.lightest(least, true)
+}
+
+// weigh computes the loads as far as they do not depend on the time, returns
+// the least and reports whether some do.
+func (m leastTime) weigh(g *group, now int64) (least int64, late bool) {
+	least = closed
+	slots, which := g.slots, m.measure.index()
 	loads := g.loads[:len(slots)]
 	for i := range slots {
 		s := &slots[i]
@@ -33,44 +52,82 @@ func (m leastTime) pick(g *group, a *PickArgs, now int64) int {
 		if step > grain && now-h.checked > int64(s.failTimeout) {
 			late = true
 		}
-		loads[i] = step * (1 + int64(h.conns))
+		load := step * (1 + int64(h.conns))
+		loads[i] = load
+		least = min(least, load)
 	}
-	g.close(&a.tried)
-	if late || m.inflight {
-		m.refine(g, a.Now)
-	}
-	return g.lightest(true)
+	return least, late
 }
 
 // refine computes the loads again that depend on the time. It is apart because
 // it is seldom needed and would make the loop before it slow.
 func (m leastTime) refine(g *group, now int64) {
-	sec, which := now/int64(time.Second), m.measure.index()
 	for i, load := range g.loads {
-		if load == closed {
-			continue
-		}
-		s, r := &g.slots[i], g.records[i]
-		late := s.hot.steps[which] > grain && sec-s.hot.checked > int64(s.failTimeout)
-		if late || m.inflight && r.inflight.requests > 0 {
-			g.loads[i] = m.step(s, r, now) * (1 + int64(s.hot.conns))
+		if load != closed && g.slots[i].late(m.measure, now) {
+			g.loads[i] = m.step(&g.slots[i], g.records[i], now) * (1 + int64(g.slots[i].hot.conns))
 		}
 	}
 }
 
-// step returns the rounded average of a peer at time now, in nanoseconds. It is
-// halved for every fail_timeout in which the peer was not picked, so that one
-// that was slow once gets another chance.
+// watch computes the loads with the age of the requests in work, and returns
+// the least. Each pick
+// moves the average age of every peer that can take the request, so all are
+// looked at; what a peer costs is one line of memory more than without, and
+// arithmetic only while its average is not yet at rest.
+func (m leastTime) watch(g *group, a *PickArgs, now int64) int64 {
+	least := int64(closed)
+	slots, which, tried := g.slots, m.measure.index(), a.tried.n > 0
+	loads, ages := g.loads[:len(slots)], g.ages[:len(slots)]
+	ms := a.Now / int64(time.Millisecond)
+	for i := range slots {
+		s := &slots[i]
+		h := s.hot
+		if !s.open(h, now) || tried && a.tried.test(i) {
+			loads[i] = closed
+			continue
+		}
+		f := ages[i]
+		step := int64(h.steps[which])
+		if f.requests > 0 {
+			if !f.rests(ms) {
+				f.observe(ms)
+			}
+			if f.steps[which] == 0 {
+				f.steps[which] = int16(cluster(max(g.records[i].times[which], f.average)))
+			}
+			step = int64(f.steps[which])
+		}
+		if h.steps[which] > grain && now-h.checked > int64(s.failTimeout) {
+			step = cluster(max(m.recent(s, g.records[i], now), f.age()))
+		}
+		load := step * (1 + int64(h.conns))
+		loads[i] = load
+		least = min(least, load)
+	}
+	return least
+}
+
+// late reports whether the average of s has begun to fade: the peer was not
+// picked for longer than fail_timeout. One of the best step need not fade.
+func (s *slot) late(m Measure, now int64) bool {
+	return s.hot.steps[m.index()] > grain && now-s.hot.checked > int64(s.failTimeout)
+}
+
+// step returns the rounded average of a peer at second now.
 func (m leastTime) step(s *slot, r *resident, now int64) int64 {
+	return cluster(m.recent(s, r, now))
+}
+
+// recent returns the average of a peer at second now. It is halved for every
+// fail_timeout in which the peer was not picked, so that one that was slow once
+// gets another chance.
+func (m leastTime) recent(s *slot, r *resident, now int64) int64 {
 	t := r.times[m.measure.index()]
-	idle, timeout := now/int64(time.Second)-s.hot.checked, int64(s.failTimeout)
+	idle, timeout := now-s.hot.checked, int64(s.failTimeout)
 	if idle > timeout && t > 0 {
 		t >>= min(uint64(idle/(timeout+1)), 63)
 	}
-	if m.inflight {
-		t = max(t, r.inflight.observe(now))
-	}
-	return cluster(t)
+	return t
 }
 
 // cluster rounds a time in ms so that nearly equal ones are equal.
@@ -80,43 +137,4 @@ func cluster(t int64) int64 {
 	}
 	ms := uint32(t)
 	return int64(ms + grain - ms%grain)
-}
-
-// inflight follows the age of the requests a peer has in work.
-type inflight struct {
-	requests int64
-	sum      int64 // ms: ages of all at the time of changed
-	changed  int64 // ms
-	average  int64 // ms: moving average of the mean age, as seen by picks
-}
-
-func (f *inflight) begin(now int64) {
-	ms := now / int64(time.Millisecond)
-	if f.requests > 0 {
-		f.sum += (ms - f.changed) * f.requests
-	}
-	f.changed = ms
-	f.requests++
-}
-
-// end takes out a request that was in work for took.
-func (f *inflight) end(took time.Duration, now int64) {
-	ms := now / int64(time.Millisecond)
-	if f.requests == 1 {
-		f.sum = 0
-	} else {
-		f.sum += (ms-f.changed)*f.requests - took.Milliseconds()
-		f.changed = ms
-	}
-	f.requests--
-}
-
-// observe lets the mean age of the requests in work flow into the average and
-// returns that; 0 when there are none.
-func (f *inflight) observe(now int64) int64 {
-	if f.requests <= 0 {
-		return 0
-	}
-	f.average = average(f.average, f.sum/f.requests+now/int64(time.Millisecond)-f.changed)
-	return f.average
 }

@@ -3,23 +3,35 @@ package upstream
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // closed is the load of a peer that cannot take the request.
 const closed = math.MaxInt64
 
 // lightest returns the position of the peer whose load is least in proportion
-// to its weight, -1 if all are closed. Equal ones take turns.
+// to its weight, -1 if all are closed. Equal ones take turns. least is the
+// least of the loads.
 //
 // drift is how nginx's least_time finds the equal ones: it compares the load
 // of the first with the weight of the peer that is ahead at that point, which
 // with different weights makes other picks.
-func (g *group) lightest(drift bool) int {
-	best, many := g.first()
-	if !many {
+func (g *group) lightest(least int64, drift bool) int {
+	if least == closed {
+		return -1
+	}
+	if !g.even {
+		best, many := g.first()
+		if !many {
+			return best
+		}
+		return g.tie(best, drift)
+	}
+	best := slices.Index(g.loads, least)
+	if !slices.Contains(g.loads[best+1:], least) {
 		return best
 	}
-	return g.tie(best, drift)
+	return g.tieEven(best)
 }
 
 // close takes the peers tried already out of the choice.
@@ -34,27 +46,10 @@ func (g *group) close(t *tried) {
 	}
 }
 
-// first returns the first position with the least load and whether there are
-// more.
+// first returns the first position with the least load in proportion to the
+// weight and whether there are more. Fractions are compared by
+// cross-multiplication.
 func (g *group) first() (best int, many bool) {
-	if !g.even {
-		return g.firstWeighted()
-	}
-	best = -1
-	least := int64(closed)
-	for i, load := range g.loads {
-		if load < least {
-			best, least, many = i, load, false
-		} else if load == least {
-			many = true
-		}
-	}
-	return best, many && best >= 0
-}
-
-// firstWeighted is first for peers of different weights. Fractions are
-// compared by cross-multiplication.
-func (g *group) firstWeighted() (best int, many bool) {
 	best = -1
 	var least, weight int64 // of best
 	for i, load := range g.loads {
@@ -80,11 +75,7 @@ func (g *group) tie(first int, drift bool) int {
 	best, lead, total := 0, int64(math.MinInt64), int64(0)
 	for i, load := range loads {
 		s := &slots[i]
-		if g.even {
-			if load != least {
-				continue
-			}
-		} else if load == closed || load*weight != least*int64(s.weight) {
+		if load == closed || load*weight != least*int64(s.weight) {
 			continue
 		}
 		h := s.hot
@@ -94,6 +85,27 @@ func (g *group) tie(first int, drift bool) int {
 			if drift {
 				weight = int64(s.weight)
 			}
+		}
+	}
+	slots[best].hot.current -= total
+	return first + best
+}
+
+// tieEven is tie for peers of the same weight, where there is no drift.
+func (g *group) tieEven(first int) int {
+	slots := g.slots[first:]
+	loads := g.loads[first:][:len(slots)]
+	least := loads[0]
+	best, lead, total := 0, int64(math.MinInt64), int64(0)
+	for i := range slots {
+		if loads[i] != least {
+			continue
+		}
+		s := &slots[i]
+		h := s.hot
+		total += h.advance(s)
+		if h.current > lead {
+			best, lead = i, h.current
 		}
 	}
 	slots[best].hot.current -= total

@@ -85,7 +85,7 @@ type hot struct {
 	conns     int32 // requests in work
 	fails     int32 // failures in the current period
 	// steps are the averages of resident.times rounded by cluster.
-	steps [2]int32
+	steps [2]int16
 }
 
 // longAgo stands for "never" in checked and accessed. nginx writes 0 there and
@@ -101,7 +101,7 @@ type resident struct {
 	retired  atomic.Bool
 	accessed int64    // seconds: the last failure
 	times    [2]int64 // moving averages in ms by Measure.index; 0: none yet
-	inflight inflight
+	inflight *inflight
 	counters counters
 }
 

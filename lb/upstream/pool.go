@@ -44,11 +44,12 @@ type shared struct {
 }
 
 // group is the primary or the backup peers of a pool, in the order of the
-// server lines. slots, peers, records and the positions in PickArgs run in parallel.
+// server lines. slots, peers, records, ages and the positions in PickArgs run in parallel.
 type group struct {
 	slots   []slot
 	peers   []Peer
 	records []*resident
+	ages    []*inflight      // of records
 	total   int64            // weights of all, those that are down included
 	bySID   map[string]int32 // first peer of each sticky id
 	table   any              // what the method prepared for this group

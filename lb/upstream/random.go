@@ -48,7 +48,7 @@ func (m randomTwo) pick(g *group, a *PickArgs, now int64) int {
 		i := g.table.(shares).find(m.rng.Int64N(g.total))
 		if s := &g.slots[i]; i != first && !a.tried.has(i) && s.open(s.hot, now) {
 			if first >= 0 {
-				return m.better(g, first, i, a.Now)
+				return m.better(g, first, i, now)
 			}
 			first = i
 		}

@@ -126,5 +126,6 @@ func average(avg, v int64) int64 {
 func (r *resident) learn(m Measure, took time.Duration) {
 	i := m.index()
 	r.times[i] = average(r.times[i], took.Milliseconds())
-	r.hot.steps[i] = int32(cluster(r.times[i]))
+	r.hot.steps[i] = int16(cluster(r.times[i]))
+	r.inflight.steps[i] = 0
 }
