@@ -10,7 +10,7 @@ type inflight struct {
 	average  int64 // ms: moving average of the mean age, as seen by picks
 	requests int32
 	// steps are the larger ones of average and each of resident.times, rounded
-	// by cluster; 0: one of them has changed since.
+	// by cluster; 0: to be computed.
 	steps [2]int16
 }
 
@@ -51,19 +51,12 @@ func (f *inflight) rests(ms int64) bool {
 }
 
 // observe lets the mean age of the requests in work, of which there must be
-// some, flow into the average.
+// some, flow into the average. Steps that this may change are forgotten; most
+// often it stays within one step, and the peer's times need not be fetched.
 func (f *inflight) observe(ms int64) {
 	before := f.average
 	f.average = average(before, f.ages(ms)/int64(f.requests))
-	if f.average != before {
+	if max(before, f.average) >= slowest || cluster(before) != cluster(f.average) {
 		f.steps = [2]int16{}
 	}
-}
-
-// age returns the average age of the requests in work; 0 when there are none.
-func (f *inflight) age() int64 {
-	if f.requests <= 0 {
-		return 0
-	}
-	return f.average
 }

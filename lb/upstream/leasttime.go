@@ -88,7 +88,9 @@ func (m leastTime) watch(g *group, a *PickArgs, now int64) int64 {
 		}
 		f := ages[i]
 		step := int64(h.steps[which])
-		if f.requests > 0 {
+		if step > grain && now-h.checked > int64(s.failTimeout) {
+			step = m.faded(s, g.records[i], a.Now)
+		} else if f.requests > 0 {
 			if !f.rests(ms) {
 				f.observe(ms)
 			}
@@ -97,14 +99,22 @@ func (m leastTime) watch(g *group, a *PickArgs, now int64) int64 {
 			}
 			step = int64(f.steps[which])
 		}
-		if h.steps[which] > grain && now-h.checked > int64(s.failTimeout) {
-			step = cluster(max(m.recent(s, g.records[i], now), f.age()))
-		}
 		load := step * (1 + int64(h.conns))
 		loads[i] = load
 		least = min(least, load)
 	}
 	return least
+}
+
+// faded returns the step of a peer that was not picked for long, the age of its
+// requests in work included. Such peers are few when there is much to pick.
+func (m leastTime) faded(s *slot, r *resident, now int64) int64 {
+	t := m.recent(s, r, now/int64(time.Second))
+	if r.inflight.requests > 0 {
+		r.inflight.observe(now / int64(time.Millisecond))
+		t = max(t, r.inflight.average)
+	}
+	return cluster(t)
 }
 
 // late reports whether the average of s has begun to fade: the peer was not
