@@ -109,15 +109,3 @@ func TestHostsKeepTheFirstOfAName(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestHostsAllocateNothing(t *testing.T) {
-	table := variable.NewTable()
-	h := hosts(t, table, "a.example.com", "*.example.com", "www.*", `~\.net$`)
-	r := newRequest(t, table.Slots(), "/")
-	for _, host := range []string{"a.example.com", "b.c.example.com", "www.x.y", "x.net", "none"} {
-		name := []byte(host)
-		if n := testing.AllocsPerRun(50, func() { h.Find(name, r) }); n > 0 {
-			t.Errorf("%s: %v allocations", host, n)
-		}
-	}
-}

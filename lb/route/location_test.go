@@ -151,16 +151,6 @@ func fifty(tb testing.TB) *route.Locations[string] {
 	return locations(tb, append(list, &config.Location{Kind: config.MatchRegexNoCase, Pattern: `\.(?:gif|jpg|png)$`}))
 }
 
-func TestLocationsAllocateNothing(t *testing.T) {
-	l := fifty(t)
-	for _, path := range []string{"/", "/static/a.png", "/api/v7/users/12", "/service-3", "/api/v7", "/x.png", "/none"} {
-		p := []byte(path)
-		if n := testing.AllocsPerRun(50, func() { l.Find(p, nil) }); n > 0 {
-			t.Errorf("%s: %v allocations", path, n)
-		}
-	}
-}
-
 func BenchmarkLocations(b *testing.B) {
 	l := fifty(b)
 	for _, path := range []string{"/", "/static/app.js", "/api/v7/users/12", "/static/deep/below/x.css"} {
