@@ -21,7 +21,8 @@ func httpRows() []row {
 		{name: "location", in: InServer | InLocation, args: args1 | args2 | argsBlock, many: true, set: setLocation},
 
 		{name: "client_header_timeout", in: inHTTPServer, args: args1, set: msec(func(s *scope) *time.Duration { return &s.shared.ClientHeaderTimeout })},
-		{name: "client_header_buffer_size", in: inHTTPServer, args: args1, set: size(func(s *scope) *int64 { return &s.shared.ClientHeaderBufferSize })},
+		{name: "client_header_buffer_size", in: inHTTPServer, args: args1, set: size(func(s *scope) *int64 { return &s.shared.ClientHeaderBufferSize }),
+			state: Meaningless, why: "the buffer of a head grows by itself, as far as large_client_header_buffers allows"},
 		{name: "large_client_header_buffers", in: inHTTPServer, args: args2, set: buffers(func(s *scope) *Buffers { return &s.shared.LargeHeaderBuffers })},
 		{name: "max_headers", in: inHTTPServer, args: args1, set: number(func(s *scope) *int { return &s.shared.MaxHeaders })},
 		{name: "ignore_invalid_headers", in: inHTTPServer, args: argsFlag, set: flag(func(s *scope) *bool { return &s.shared.IgnoreInvalidHeaders })},

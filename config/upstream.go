@@ -126,6 +126,7 @@ func setKeepalive(s *scope, d *Directive) error {
 			return d.Pos.Errorf(`invalid parameter "%s"`, d.Args[1])
 		}
 		k.Local = true
+		s.note(d, "keepalive ... local", Meaningless, "idle connections are shared only by locations that reach the servers in the same way")
 	}
 	return nil
 }
