@@ -86,9 +86,28 @@ func (c *conn) locate(g *generation) bool {
 	return true
 }
 
+// firstByte waits for the first byte of a connection and leaves it there. Until
+// then the connection is idle: what ends idle ones ends it, with
+// wire.ErrInterrupted.
+func (c *conn) firstByte() (byte, error) {
+	c.ReadWithin(wire.Now(), c.site.def.conf.ClientHeaderTimeout)
+	for {
+		c.pause()
+		first, err := c.PeekByte()
+		c.resume()
+		if err != wire.ErrInterrupted || !c.stays() {
+			return first, err
+		}
+	}
+}
+
 // proxyHeader reads the header of the PROXY protocol.
-func (c *conn) proxyHeader(limit time.Duration) error {
-	h, err := listen.ReadProxy(c.Stream.Conn(), limit)
+func (c *conn) proxyHeader() error {
+	if _, err := c.firstByte(); err == wire.ErrInterrupted || err == wire.ErrTimeout {
+		return err
+	}
+	h, err := listen.ReadProxy(c.Stream.Conn(), c.site.def.conf.ClientHeaderTimeout)
+	c.DeadlineLost()
 	if err != nil {
 		return err
 	}
@@ -98,9 +117,7 @@ func (c *conn) proxyHeader(limit time.Duration) error {
 
 // handshake speaks TLS with the server that the client names.
 func (c *conn) handshake() error {
-	limit := c.site.def.conf.ClientHeaderTimeout
-	c.ReadWithin(wire.Now(), limit)
-	first, err := c.PeekByte()
+	first, err := c.firstByte()
 	if err != nil {
 		return err
 	}
@@ -108,7 +125,7 @@ func (c *conn) handshake() error {
 		c.misdirected = true
 		return nil
 	}
-	if err := c.StartTLS(c.site.front(c), true, limit); err != nil {
+	if err := c.StartTLS(c.site.front(c), true, c.site.def.conf.ClientHeaderTimeout); err != nil {
 		return err
 	}
 	c.b.trimmer.note()

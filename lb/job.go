@@ -36,7 +36,9 @@ type job struct {
 	tunnel  bool // the connection has left HTTP
 	cutOff  bool // the body does not come to its end, and nobody is answered
 	behind  bool // the input came together with the request before
+	left    bool // the client went while the reply was held to limit_rate
 	began   int64
+	pacer   pacer
 }
 
 func newJob() *job { return &job{in: make([]byte, inputSize), out: make([]byte, 0, outputSize)} }
@@ -44,7 +46,8 @@ func newJob() *job { return &job{in: make([]byte, inputSize), out: make([]byte, 
 // begin makes the job ready for the next request of a connection.
 func (j *job) begin(c *conn, g *generation) {
 	j.c, j.gen, j.srv, j.loc = c, g, nil, nil
-	j.chunked, j.keep, j.paged, j.refused, j.tunnel, j.cutOff = false, false, false, false, false, false
+	j.chunked, j.keep, j.paged, j.refused, j.tunnel, j.cutOff, j.left = false, false, false, false, false, false, false
+	j.pacer = pacer{}
 	j.out = j.out[:0]
 	c.Requests++
 	j.r.Reset(&c.Conn, g.slots)

@@ -32,7 +32,8 @@ type Balancer struct {
 	options     Options
 	serverToken []byte
 	sockets     *listen.Set
-	watcher     *wire.Watcher
+	watcher     *wire.Watcher // of clients whose reply is awaited
+	pauses      *wire.Watcher // of clients that are held to limit_rate, which may be the same
 	tickets     *cert.TicketKeys
 	clock       clock
 	transients  transients
@@ -63,8 +64,12 @@ func New(o Options) (*Balancer, error) {
 	if err != nil {
 		return nil, err
 	}
+	pauses, err := wire.NewWatcher()
+	if err != nil {
+		return nil, errors.Join(err, watcher.Close())
+	}
 	b := &Balancer{
-		options: o, serverToken: []byte("weir/" + o.Version), watcher: watcher, tickets: cert.NewTicketKeys(),
+		options: o, serverToken: []byte("weir/" + o.Version), watcher: watcher, pauses: pauses, tickets: cert.NewTicketKeys(),
 		conns: map[*conn]struct{}{}, empty: make(chan struct{}), stop: make(chan struct{}),
 	}
 	b.sockets = listen.New(listen.Config{
@@ -183,9 +188,11 @@ func (b *Balancer) leave(c *conn) {
 	delete(b.conns, c)
 	b.signalEmpty()
 	if b.closed && len(b.conns) == 0 {
-		_ = b.watcher.Close() // nothing is watched any more
+		_ = b.closeWatchers() // nothing is watched any more
 	}
 }
+
+func (b *Balancer) closeWatchers() error { return errors.Join(b.watcher.Close(), b.pauses.Close()) }
 
 // signalEmpty is called with the lock held.
 func (b *Balancer) signalEmpty() {
@@ -248,7 +255,7 @@ func (b *Balancer) Close() error {
 	b.mu.Unlock()
 	err := b.sockets.Close()
 	if last {
-		err = errors.Join(err, b.watcher.Close())
+		err = errors.Join(err, b.closeWatchers())
 	}
 	if g := b.current.Load(); g != nil {
 		for _, z := range g.zones {

@@ -158,6 +158,30 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
+// A client that leaves while its reply is held to limit_rate is noticed at
+// once, not at the end of a pause, which here is an hour.
+func TestClientGoneUnderLimitRate(t *testing.T) {
+	t.Parallel()
+	body := strings.Repeat("x", 8000)
+	be := lbtest.StartBackend(t, func(c *lbtest.Call) { c.Answer(200, body) })
+	b := lbtest.New(t)
+	b.Write("html/f", body)
+	reload(t, b, `events {} http { log_format f '$uri $status $body_bytes_sent'; access_log access.log f; server { listen 127.0.0.1:8080;
+		limit_rate 1; limit_rate_after 4000; location / { } location /p { proxy_pass http://`+be.Addr()+`; } } }`)
+	for i, path := range []string{"/f", "/p"} {
+		c := b.Dial(front)
+		c.Send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		if _, err := io.ReadFull(c, make([]byte, 3000)); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if got := b.Access.AwaitLines(t, i+1)[i]; !strings.HasPrefix(got, path+" 200 3") {
+			t.Error(got)
+		}
+	}
+	b.Errors.Await(t, `client prematurely closed connection, client: 127.0.0.1, server: , request: "GET /f HTTP/1.1"`)
+}
+
 func TestKeepaliveTime(t *testing.T) {
 	t.Parallel()
 	b := lbtest.Start(t, site("keepalive_time 100ms; location / { return 200 ok; }"))

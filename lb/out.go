@@ -78,11 +78,19 @@ var tokenOff = []byte("weir")
 
 // Write implements request.Out.
 func (j *job) Write(p []byte) error {
-	r := &j.r
-	if r.Reply.NoBody || len(p) == 0 {
+	switch {
+	case j.r.Reply.NoBody || len(p) == 0:
 		return nil
+	case j.r.RateLimit > 0:
+		return j.writePaced(p)
 	}
-	r.Reply.BodySent += int64(len(p))
+	return j.write(p)
+}
+
+// write takes bytes of the body, in a chunk of their own where the body is
+// chunked.
+func (j *job) write(p []byte) error {
+	j.r.Reply.BodySent += int64(len(p))
 	if j.chunked {
 		j.out = http1.AppendChunkHead(j.out, len(p))
 	}
@@ -91,9 +99,6 @@ func (j *job) Write(p []byte) error {
 	}
 	if j.chunked {
 		j.out = append(j.out, http1.ChunkTail...)
-	}
-	if r.RateLimit > 0 {
-		return j.pace()
 	}
 	return nil
 }
@@ -215,28 +220,6 @@ func (j *job) copyFile(f *os.File, offset, n int64) error {
 		}
 		offset, n = offset+int64(m), n-int64(m)
 	}
-	return nil
-}
-
-// pace waits until limit_rate allows more.
-func (j *job) pace() error {
-	r := &j.r
-	over := r.Reply.BodySent - r.RateAfter
-	if over <= 0 {
-		return nil
-	}
-	if j.began == 0 {
-		j.began = wire.Now()
-	}
-	due := time.Duration(float64(over) / float64(r.RateLimit) * float64(time.Second))
-	wait := due - time.Duration(wire.Now()-j.began)
-	if wait <= 0 {
-		return nil
-	}
-	if err := j.Flush(); err != nil {
-		return err
-	}
-	time.Sleep(min(wait, time.Second))
 	return nil
 }
 

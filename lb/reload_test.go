@@ -228,6 +228,35 @@ func TestDrain(t *testing.T) {
 	await(t, "the drain's end", done)
 }
 
+// Connections that have not said a word are idle: neither a handshake nor a
+// PROXY header is waited for when the balancer ends.
+func TestDrainBeforeTheFirstByte(t *testing.T) {
+	t.Parallel()
+	b := startTLS(t, `events {} http { client_header_timeout 1h; ssl_certificate open.crt; ssl_certificate_key open.key;
+		server { listen 127.0.0.1:8443 ssl; return 200; }
+		server { listen 127.0.0.1:8444 ssl proxy_protocol; return 200; } server { listen 127.0.0.1:8080 proxy_protocol; return 200; }
+		server { listen 127.0.0.1:8081; location / { stub_status; } } }`)
+	silent := []*lbtest.Client{b.Dial(secureFront), b.Dial("127.0.0.1:8444"), b.Dial(front)}
+	named := b.Dial("127.0.0.1:8444")
+	named.Send("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+	status := b.Dial("127.0.0.1:8081")
+	lbtest.Await(t, func() bool { return strings.Contains(status.Ask(get).Body, "connections: 5 ") }, b.Errors.String)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.Drained()
+	}()
+	for i, c := range silent {
+		if !c.Ended() {
+			t.Errorf("connection %d was reset", i)
+		}
+	}
+	await(t, "the drain's end", done)
+	if log := b.Errors.String(); strings.Contains(log, "handshak") || strings.Contains(log, "PROXY") {
+		t.Error(log)
+	}
+}
+
 // TestReloadUnderTraffic reloads while requests come on kept connections.
 func TestReloadUnderTraffic(t *testing.T) {
 	t.Parallel()

@@ -1,8 +1,10 @@
 package lb
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime/debug"
 	"syscall"
 
@@ -46,8 +48,8 @@ func (b *Balancer) serve(nc net.Conn, socket *listen.Socket) {
 	now := wire.Now()
 	c.WriteWithin(c.site.def.own.conf.SendTimeout)
 	if proxied {
-		if err := c.proxyHeader(c.site.def.conf.ClientHeaderTimeout); err != nil {
-			c.complain(errorlog.Error, "broken header: %v while reading PROXY protocol", err)
+		if err := c.proxyHeader(); err != nil {
+			c.proxyHeaderFailed(err)
 			c.close(nil)
 			return
 		}
@@ -82,6 +84,17 @@ func (b *Balancer) serve(nc net.Conn, socket *listen.Socket) {
 		c.job = nil
 	}
 	c.close(linger)
+}
+
+// proxyHeaderFailed logs why it is not known for whom a connection stands.
+func (c *conn) proxyHeaderFailed(err error) {
+	switch {
+	case errors.Is(err, wire.ErrInterrupted): // the connection was not needed any more
+	case errors.Is(err, wire.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
+		c.complain(errorlog.Info, "client timed out (110: Connection timed out) while reading PROXY protocol")
+	default:
+		c.complain(errorlog.Error, "broken header: %v while reading PROXY protocol", err)
+	}
 }
 
 // survive keeps a fault in weir itself from ending more than the connection
@@ -242,6 +255,9 @@ func (j *job) whole() bool {
 // finish ends a request: its body's rest is read or given up, the log written,
 // the generation let go. It tells whether the connection can go on.
 func (j *job) finish() bool {
+	if j.left {
+		j.r.LogError(errorlog.Info, errLeft.Error())
+	}
 	keep := j.keep && j.r.Reply.Completed && !j.r.Reply.Broken
 	if keep && !j.body.Done() {
 		keep = j.drain()

@@ -58,7 +58,8 @@ func (c *conn) handshakeFailed(err error) {
 	switch {
 	case errors.As(err, &missing):
 		c.complain(errorlog.Error, "%v while SSL handshaking", err)
-	case errors.Is(err, io.EOF), errors.Is(err, wire.ErrInterrupted):
+	case errors.Is(err, wire.ErrInterrupted): // it had not begun, and was not to begin any more
+	case errors.Is(err, io.EOF):
 		c.complain(errorlog.Info, "peer closed connection in SSL handshake while SSL handshaking")
 	case errors.Is(err, wire.ErrTimeout):
 		c.complain(errorlog.Info, "client timed out (110: Connection timed out) while SSL handshaking")

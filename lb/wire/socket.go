@@ -145,6 +145,10 @@ func (s *Socket) ClearInterrupt() {
 	}
 }
 
+// DeadlineLost says that others have set the read deadline of the connection,
+// or taken it away, so that the next wait must set it.
+func (s *Socket) DeadlineLost() { s.read.armed = 0 }
+
 // arm moves the runtime's timer if it would fire too late.
 func (s *Socket) arm() error {
 	due := s.read.want
