@@ -1,12 +1,11 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // maxDepth bounds nested includes and nested blocks. nginx has no such bound: a
@@ -36,7 +35,7 @@ type parser struct {
 func (p *parser) parseFile(name string, at Pos, depth int) ([]*Directive, error) {
 	text, err := p.opts.ReadFile(name)
 	if err != nil {
-		return nil, &Error{Msg: "open() \"" + name + "\" failed (" + sysText(err) + ")", File: at.File, Line: at.Line, Err: err}
+		return nil, &Error{Msg: "open() \"" + name + "\" failed (" + errno.Text(err) + ")", File: at.File, Line: at.Line, Err: err}
 	}
 	// A file that is included twice is kept, and dumped, once.
 	if !slices.ContainsFunc(p.files, func(f File) bool { return f.Name == name }) {
@@ -193,15 +192,4 @@ func absolute(base, name string) string {
 		return name
 	}
 	return filepath.Join(base, name)
-}
-
-// sysText gives an error of the system as the C library words it, with its
-// number: "2: No such file or directory".
-func sysText(err error) string {
-	var no syscall.Errno
-	if !errors.As(err, &no) {
-		return err.Error()
-	}
-	text := no.Error()
-	return fmt.Sprintf("%d: %s", int(no), strings.ToUpper(text[:1])+text[1:])
 }

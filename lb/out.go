@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http1"
 	"github.com/weir-lb/weir/lb/request"
@@ -226,7 +227,7 @@ func (j *job) copyFile(f *os.File, offset, n int64) error {
 // Watch implements request.Out.
 func (j *job) Watch(gone func()) {
 	if err := j.c.b.watcher.Watch(&j.c.Socket, gone); err != nil {
-		j.r.LogError(errorlog.Alert, "epoll_ctl() failed ("+err.Error()+")")
+		j.r.LogError(errorlog.Alert, "epoll_ctl() failed ("+errno.Text(err)+")")
 	}
 }
 

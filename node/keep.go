@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // logMode is the mode of a log file, before the umask.
@@ -81,7 +83,7 @@ func removeSocket(path string) error {
 		return nil // gone already, or not ours
 	}
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("unlink() \"%s\" failed (%s)", path, errnoText(err))
+		return fmt.Errorf("unlink() \"%s\" failed (%s)", path, errno.Text(err))
 	}
 	return nil
 }
@@ -104,14 +106,14 @@ func (a *account) own(path string, create bool) error {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("fstat() \"%s\" failed (%s)", path, errnoText(err))
+		return fmt.Errorf("fstat() \"%s\" failed (%s)", path, errno.Text(err))
 	}
 	of, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() && (!info.Mode().IsRegular() || of.Nlink != 1) {
 		return nil
 	}
 	if err := f.Chown(a.uid, a.gid); err != nil {
-		return fmt.Errorf("fchown(\"%s\", %d) failed (%s)", path, a.uid, errnoText(err))
+		return fmt.Errorf("fchown(\"%s\", %d) failed (%s)", path, a.uid, errno.Text(err))
 	}
 	return nil
 }

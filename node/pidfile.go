@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // pidLimit bounds what is read of a pid file; no pid is longer.
@@ -39,7 +41,7 @@ func writePID(name string, pid int) error {
 	}
 	if err != nil {
 		_ = os.Remove(temp.Name()) // the error that counts is the one above
-		return fmt.Errorf("write() \"%s\" failed (%s)", name, errnoText(err))
+		return fmt.Errorf("write() \"%s\" failed (%s)", name, errno.Text(err))
 	}
 	return nil
 }
@@ -54,7 +56,7 @@ func writeInPlace(name string, text []byte) error {
 		err = closeErr
 	}
 	if err != nil {
-		return fmt.Errorf("write() \"%s\" failed (%s)", name, errnoText(err))
+		return fmt.Errorf("write() \"%s\" failed (%s)", name, errno.Text(err))
 	}
 	return nil
 }
@@ -69,7 +71,7 @@ func readPID(name string) (int, error) {
 	var text [pidLimit]byte
 	n, err := f.Read(text[:])
 	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, fmt.Errorf("read() \"%s\" failed (%s)", name, errnoText(err))
+		return 0, fmt.Errorf("read() \"%s\" failed (%s)", name, errno.Text(err))
 	}
 	word := bytes.TrimRight(text[:n], "\r\n")
 	pid, err := strconv.Atoi(string(word))
@@ -87,7 +89,7 @@ func removePID(name string, pid int) error {
 		return nil // gone already, or not ours
 	}
 	if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("unlink() \"%s\" failed (%s)", name, errnoText(err))
+		return fmt.Errorf("unlink() \"%s\" failed (%s)", name, errno.Text(err))
 	}
 	return nil
 }
@@ -102,7 +104,7 @@ func sendSignal(name string, sig syscall.Signal) error {
 		return err
 	}
 	if err := syscall.Kill(pid, sig); err != nil {
-		return fmt.Errorf("%w(%d, %d) failed (%s)", errKill, pid, int(sig), errnoText(err))
+		return fmt.Errorf("%w(%d, %d) failed (%s)", errKill, pid, int(sig), errno.Text(err))
 	}
 	return nil
 }

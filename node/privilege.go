@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"syscall"
 	"unsafe"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // Numbers of <linux/capability.h> and <linux/prctl.h> that syscall does not have.
@@ -34,13 +36,13 @@ var errCgo = errors.New("weir was built with cgo, which cannot change the capabi
 func (a *account) become() (kept, err error) {
 	kept = keepCapabilities()
 	if err := syscall.Setgroups(a.groups); err != nil {
-		return nil, fmt.Errorf("setgroups(%v) failed (%s)", a.groups, errnoText(err))
+		return nil, fmt.Errorf("setgroups(%v) failed (%s)", a.groups, errno.Text(err))
 	}
 	if err := syscall.Setgid(a.gid); err != nil {
-		return nil, fmt.Errorf("setgid(%d) failed (%s)", a.gid, errnoText(err))
+		return nil, fmt.Errorf("setgid(%d) failed (%s)", a.gid, errno.Text(err))
 	}
 	if err := syscall.Setuid(a.uid); err != nil {
-		return nil, fmt.Errorf("setuid(%d) failed (%s)", a.uid, errnoText(err))
+		return nil, fmt.Errorf("setuid(%d) failed (%s)", a.uid, errno.Text(err))
 	}
 	if kept != nil {
 		return kept, nil // setuid has cleared every capability
@@ -54,14 +56,14 @@ func (a *account) become() (kept, err error) {
 // keepCapabilities makes the next setuid keep the permitted capabilities of all
 // threads.
 func keepCapabilities() error {
-	_, _, errno := syscall.AllThreadsSyscall(syscall.SYS_PRCTL, prSetKeepCaps, 1, 0)
-	switch errno {
+	_, _, no := syscall.AllThreadsSyscall(syscall.SYS_PRCTL, prSetKeepCaps, 1, 0)
+	switch no {
 	case 0:
 		return nil
 	case syscall.ENOTSUP:
 		return errCgo
 	}
-	return fmt.Errorf("prctl(PR_SET_KEEPCAPS) failed (%s)", errnoText(errno))
+	return fmt.Errorf("prctl(PR_SET_KEEPCAPS) failed (%s)", errno.Text(no))
 }
 
 // limitCapabilities gives up every capability but CAP_NET_BIND_SERVICE, which
@@ -69,18 +71,18 @@ func keepCapabilities() error {
 func limitCapabilities() error {
 	header := capHeader{version: capVersion3}
 	var data [2]capData
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0); errno != 0 {
-		return fmt.Errorf("capget() failed (%s)", errnoText(errno))
+	if _, _, no := syscall.RawSyscall(syscall.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0); no != 0 {
+		return fmt.Errorf("capget() failed (%s)", errno.Text(no))
 	}
 	bind := data[0].permitted & (1 << capNetBindService)
 	data = [2]capData{{effective: bind, permitted: bind}}
 	// The kernel applies a zero pid to the calling thread; here each calls.
-	if _, _, errno := syscall.AllThreadsSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0); errno != 0 {
-		return fmt.Errorf("capset() failed (%s)", errnoText(errno))
+	if _, _, no := syscall.AllThreadsSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0); no != 0 {
+		return fmt.Errorf("capset() failed (%s)", errno.Text(no))
 	}
-	_, _, errno := syscall.AllThreadsSyscall(syscall.SYS_PRCTL, prSetKeepCaps, 0, 0)
-	if errno != 0 {
-		return fmt.Errorf("prctl(PR_SET_KEEPCAPS) failed (%s)", errnoText(errno))
+	_, _, no := syscall.AllThreadsSyscall(syscall.SYS_PRCTL, prSetKeepCaps, 0, 0)
+	if no != 0 {
+		return fmt.Errorf("prctl(PR_SET_KEEPCAPS) failed (%s)", errno.Text(no))
 	}
 	return nil
 }

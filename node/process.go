@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/config/errno"
 )
 
 const (
@@ -82,11 +83,11 @@ func setFileLimit(n int64) error {
 	}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("getrlimit(RLIMIT_NOFILE) failed (%s)", errnoText(err))
+		return fmt.Errorf("getrlimit(RLIMIT_NOFILE) failed (%s)", errno.Text(err))
 	}
 	limit.Cur, limit.Max = uint64(n), max(limit.Max, uint64(n))
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("setrlimit(RLIMIT_NOFILE, %d) failed (%s)", n, errnoText(err))
+		return fmt.Errorf("setrlimit(RLIMIT_NOFILE, %d) failed (%s)", n, errno.Text(err))
 	}
 	return nil
 }

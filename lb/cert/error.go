@@ -1,10 +1,9 @@
 package cert
 
 import (
-	"errors"
 	"fmt"
-	"strings"
-	"syscall"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // Texts of the OpenSSL errors that nginx users look for.
@@ -23,26 +22,9 @@ const (
 func failed(call, reason string) error { return fmt.Errorf("%s failed (SSL: error:%s)", call, reason) }
 
 // readReason turns an error of reading a file into OpenSSL's words: "system library::No such file or directory".
-func readReason(err error) string { return "system library::" + errnoText(err) }
+func readReason(err error) string { return "system library::" + errno.Bare(err) }
 
 // openFailed words a file that nginx itself opens: open() "F" failed (2: No such file or directory).
 func openFailed(file string, err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return fmt.Errorf("open() %q failed (%d: %s)", file, int(errno), errnoText(err))
-	}
-	return fmt.Errorf("open() %q failed: %w", file, err)
-}
-
-// errnoText returns the C library's text of an error number, or the error's own text.
-func errnoText(err error) string {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
-		return err.Error()
-	}
-	text := errno.Error() // the C library's text, but for the case of its first letter
-	if text == "" {
-		return text
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	return fmt.Errorf("open() %q failed (%w)", file, errno.Of(err))
 }

@@ -8,10 +8,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/wire"
 )
@@ -90,21 +90,5 @@ func dialError(err error) error {
 	case errors.Is(err, context.Canceled):
 		return wire.ErrInterrupted
 	}
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return fmt.Errorf("connect() failed (%w)", Errno(errno))
-	}
-	return fmt.Errorf("connect() failed (%w)", err)
+	return fmt.Errorf("connect() failed (%w)", errno.Of(err))
 }
-
-// Errno is a system error written as nginx writes it: "111: Connection refused".
-type Errno syscall.Errno
-
-// Error returns number and text.
-func (e Errno) Error() string {
-	text := syscall.Errno(e).Error()
-	return fmt.Sprintf("%d: %s", int(e), strings.ToUpper(text[:1])+text[1:])
-}
-
-// Is lets errors.Is find the system error.
-func (e Errno) Is(target error) bool { return target == syscall.Errno(e) }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"sync"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // filePerm is the mode of a log file that weir makes, before the umask.
@@ -31,7 +33,7 @@ type Flusher interface {
 func openAppend(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, filePerm)
 	if err != nil {
-		return nil, fmt.Errorf("open() %q failed (%w)", path, System(err))
+		return nil, fmt.Errorf("open() %q failed (%w)", path, errno.Of(err))
 	}
 	return f, nil
 }
@@ -45,7 +47,7 @@ func (f *File) Write(p []byte) (int, error) {
 	defer f.mu.RUnlock()
 	n, err := f.file.Write(p)
 	if err != nil {
-		return n, fmt.Errorf("write() to %q failed (%w)", f.path, System(err))
+		return n, fmt.Errorf("write() to %q failed (%w)", f.path, errno.Of(err))
 	}
 	return n, nil
 }

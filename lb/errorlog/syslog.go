@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // maxSyslogHead bounds priority, time, host name and tag; an error line of
@@ -120,7 +122,7 @@ func (l *Syslog) Send(severity Level, line []byte) error {
 	if l.err != nil {
 		_ = l.conn.Close() // the next message finds a server that came back
 		l.conn = nil
-		return fmt.Errorf("send() to syslog server %q failed (%w)", l.opts.Server, System(l.err))
+		return fmt.Errorf("send() to syslog server %q failed (%w)", l.opts.Server, errno.Of(l.err))
 	}
 	return nil
 }
@@ -139,12 +141,12 @@ func (l *Syslog) sendPacket(fd uintptr) bool {
 func (l *Syslog) dial() error {
 	conn, err := net.Dial(l.network, l.address)
 	if err != nil {
-		return fmt.Errorf("connect() to syslog server %q failed (%w)", l.opts.Server, System(err))
+		return fmt.Errorf("connect() to syslog server %q failed (%w)", l.opts.Server, errno.Of(err))
 	}
 	raw, err := conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		_ = conn.Close() // never used
-		return fmt.Errorf("connect() to syslog server %q failed (%w)", l.opts.Server, System(err))
+		return fmt.Errorf("connect() to syslog server %q failed (%w)", l.opts.Server, errno.Of(err))
 	}
 	if l.packet == nil {
 		l.packet = make([]byte, 0, maxSyslogHead+maxLine)

@@ -6,7 +6,8 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // OpenError says that one address could not be opened. Its text is nginx's.
@@ -25,7 +26,7 @@ func (e *OpenError) Error() string {
 	case !strings.HasSuffix(call, ")"):
 		call += "()"
 	}
-	return fmt.Sprintf("%s %s failed (%s)", call, e.Name, errnoText(e.Err))
+	return fmt.Sprintf("%s %s failed (%s)", call, e.Name, errno.Text(e.Err))
 }
 
 // Unwrap returns the cause.
@@ -40,7 +41,7 @@ type OptionError struct {
 
 // Error returns for example "setsockopt(TCP_FASTOPEN) 0.0.0.0:80 failed, ignored (92: Protocol not available)".
 func (e *OptionError) Error() string {
-	return fmt.Sprintf("setsockopt(%s) %s failed, ignored (%s)", e.Option, e.Name, errnoText(e.Err))
+	return fmt.Sprintf("setsockopt(%s) %s failed, ignored (%s)", e.Option, e.Name, errno.Text(e.Err))
 }
 
 // Unwrap returns the cause.
@@ -55,24 +56,11 @@ type AcceptError struct {
 
 // Error returns for example "accept4() on 0.0.0.0:80 failed (24: Too many open files)".
 func (e *AcceptError) Error() string {
-	return fmt.Sprintf("accept4() on %s failed (%s)", e.Name, errnoText(e.Err))
+	return fmt.Sprintf("accept4() on %s failed (%s)", e.Name, errno.Text(e.Err))
 }
 
 // Unwrap returns the cause.
 func (e *AcceptError) Unwrap() error { return e.Err }
-
-// errnoText renders an error number as nginx does, "98: Address already in use", and any other error by its own text.
-func errnoText(err error) string {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
-		return err.Error()
-	}
-	text := errno.Error() // the C library's text, but for the case of its first letter
-	if text != "" {
-		text = strings.ToUpper(text[:1]) + text[1:]
-	}
-	return fmt.Sprintf("%d: %s", int(errno), text)
-}
 
 // openError turns an error of package net into an OpenError that names the failing system call.
 func openError(name string, err error) error {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/wire"
 )
@@ -50,7 +51,7 @@ func (x *exchange) startSpool() {
 	}
 	s.failure = func(call string, err error) {
 		x.describe(x.attemptNow().Addr)
-		x.r.LogError(errorlog.Crit, call+" \""+h.tempDir+"\" failed ("+errorlog.System(err).Error()+") while reading upstream")
+		x.r.LogError(errorlog.Crit, call+" \""+h.tempDir+"\" failed ("+errno.Text(err)+") while reading upstream")
 	}
 	x.spool, x.slow = s, true
 	s.run()

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
-	"github.com/weir-lb/weir/lb/connect"
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/upstream"
@@ -40,17 +40,20 @@ func (x *exchange) failed(err error) *failure {
 	}
 	doing := x.doing
 	f := &failure{kind: config.NextError, status: http.StatusBadGateway}
-	var errno syscall.Errno
+	var system syscall.Errno
+	var worded errno.Error
 	switch {
 	case errors.Is(err, wire.ErrTimeout):
 		f.kind, f.status = config.NextTimeout, http.StatusGatewayTimeout
 		f.message = "upstream timed out (110: Connection timed out) " + doing
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		f.message = "upstream prematurely closed connection " + doing
+	case errors.As(err, &worded): // it says itself which call failed
+		f.message = err.Error() + " " + doing
 	case errors.Is(err, syscall.EPIPE):
-		f.message = "writev() failed (" + connect.Errno(syscall.EPIPE).Error() + ") " + sending
-	case errors.As(err, &errno):
-		f.message = "recv() failed (" + connect.Errno(errno).Error() + ") " + doing
+		f.message = "writev() failed (" + errno.Text(syscall.EPIPE) + ") " + sending
+	case errors.As(err, &system):
+		f.message = "recv() failed (" + errno.Text(system) + ") " + doing
 	default:
 		f.message = err.Error() + " " + doing
 	}

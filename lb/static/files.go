@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/variable"
@@ -112,7 +113,7 @@ func (f *Files) failed(r *request.Request, call string, name []byte, err error) 
 		status, level = http.StatusForbidden, errorlog.Error
 	}
 	if status != http.StatusNotFound || f.logNotFound {
-		r.LogError(level, call+" "+quoted(name)+" failed ("+errorlog.System(err).Error()+")")
+		r.LogError(level, call+" "+quoted(name)+" failed ("+errno.Text(err)+")")
 	}
 	return r.Reject(status)
 }

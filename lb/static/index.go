@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/request"
 )
@@ -67,7 +68,7 @@ func (f *Files) testDir(r *request.Request, dir, name []byte) (request.Verdict, 
 }
 
 func (f *Files) indexFailed(r *request.Request, name []byte, err error) request.Verdict {
-	cause := " (" + errorlog.System(err).Error() + ")"
+	cause := " (" + errno.Text(err) + ")"
 	switch {
 	case isForbidden(err):
 		r.LogError(errorlog.Error, quoted(name)+" is forbidden"+cause)

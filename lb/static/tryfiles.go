@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/variable"
@@ -79,7 +80,7 @@ func exists(r *request.Request, name []byte, dir bool) bool {
 		return info.IsDir() == dir
 	}
 	if !isMissing(err) {
-		r.LogError(errorlog.Crit, "stat() "+quoted(name)+" failed ("+errorlog.System(err).Error()+")")
+		r.LogError(errorlog.Crit, "stat() "+quoted(name)+" failed ("+errno.Text(err)+")")
 	}
 	return false
 }
