@@ -49,7 +49,8 @@
 // request, and one for which there is no place is woken to end.
 //
 // What outlives a generation lies in pools, by the name of the upstream
-// (zone.go): the peers' counters and idle connections. Addresses that only
+// (zone.go): the peers' counters, what is known of them while weir runs, and
+// idle connections. Addresses that only
 // requests know, by variables in proxy_pass, have theirs in transient.go.
 //
 // Memory that a burst of handshakes left is given back by trim.go.

@@ -13,6 +13,7 @@ import (
 	"github.com/weir-lb/weir/lb/cert"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/listen"
+	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/wire"
 )
 
@@ -36,6 +37,7 @@ type Balancer struct {
 	pauses      *wire.Watcher // of clients that are held to limit_rate, which may be the same
 	tickets     *cert.TicketKeys
 	clock       clock
+	table       upstream.Table
 	transients  transients
 	trimmer     trimmer
 	pages       sync.Map // pageKey → []byte
@@ -122,8 +124,9 @@ func (b *Balancer) Prepare(conf *config.Config) (*Prepared, error) {
 // when the last request of the one before has ended; nil if there was none.
 func (p *Prepared) Start() (retired <-chan struct{}) {
 	b := p.b
+	p.c.takeOver()
 	old := b.current.Swap(p.c.g)
-	p.c.takeOver(old)
+	p.c.g.closeForeign(old)
 	if err := p.change.Commit(); err != nil {
 		b.options.Log.Logf(errorlog.Alert, 0, "%v", err)
 	}
@@ -143,19 +146,25 @@ func (p *Prepared) Discard() {
 }
 
 // takeOver puts the pools of the new generation in the place of the old ones.
-func (c *compiler) takeOver(old *generation) {
-	for _, s := range c.swaps {
+func (c *compiler) takeOver() {
+	changes := make([]*upstream.Change, len(c.swaps))
+	for i, s := range c.swaps {
+		changes[i] = s.change
 		s.pool.idle.Configure(s.limits)
-		if before := c.before[s.pool.name]; before != nil {
-			s.next.TakeOver(before.current.Load())
-		}
 	}
+	if err := c.b.table.Commit(changes); err != nil {
+		c.b.options.Log.Logf(errorlog.Alert, 0, "%v", err)
+	}
+}
+
+// closeForeign closes the idle connections of upstreams that only the old
+// generation knows.
+func (g *generation) closeForeign(old *generation) {
 	if old == nil {
 		return
 	}
 	for name, before := range old.zones {
-		if c.g.zones[name] == nil {
-			before.current.Load().Retire()
+		if g.zones[name] == nil {
 			before.idle.Close()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-lb/weir/config"
@@ -35,7 +36,10 @@ type transientKey struct {
 
 // transient is one of them.
 type transient struct {
-	pool
+	current atomic.Pointer[upstream.Pool]
+	idle    *connect.Group
+	target  *proxy.Target
+
 	addrs []netip.Addr
 	used  int64 // wire.Now, to the second
 }
@@ -78,7 +82,7 @@ func (t *transients) add(k transientKey) *transient {
 		t.forgetOne()
 	}
 	limits := config.DefaultKeepalive()
-	z := &transient{pool: pool{name: k.host, idle: connect.NewGroup(keepalive(&limits))}}
+	z := &transient{idle: connect.NewGroup(keepalive(&limits))}
 	z.target = &proxy.Target{Name: k.host, Pool: &z.current, Idle: z.idle}
 	t.known[k] = z
 	return z

@@ -3,7 +3,6 @@ package lb
 import (
 	"net/netip"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/connect"
@@ -15,16 +14,15 @@ import (
 // pool is an upstream over all generations that know it: the peers' counters
 // and the idle connections outlive a reload.
 type pool struct {
-	name    string
-	current atomic.Pointer[upstream.Pool]
-	idle    *connect.Group
-	target  *proxy.Target
+	roster *upstream.Roster
+	idle   *connect.Group
+	target *proxy.Target
 }
 
 // swap is what becomes of a pool when the generation that was built starts.
 type swap struct {
 	pool   *pool
-	next   *upstream.Pool
+	change *upstream.Change
 	limits connect.Keepalive
 }
 
@@ -42,7 +40,7 @@ func (c *compiler) upstream(u *config.Upstream) error {
 	if err != nil {
 		return u.Pos.Errorf("%v", err)
 	}
-	p.target = &proxy.Target{Name: u.Name, Pool: &p.current, Idle: p.idle}
+	p.target = &proxy.Target{Name: u.Name, Pool: p.roster.Current(), Idle: p.idle}
 	if cfg.Method.UsesKey() {
 		if p.target.Key, err = variable.Compile(c.g.table, u.Method.Key.Value); err != nil {
 			return u.Method.Pos.Errorf("%v", err)
@@ -54,26 +52,19 @@ func (c *compiler) upstream(u *config.Upstream) error {
 // pool builds the peers of an upstream, on what the serving generation has of
 // the same name.
 func (c *compiler) pool(cfg upstream.Config, limits connect.Keepalive) (*pool, error) {
-	known := c.before[cfg.Name]
-	var old *upstream.Pool
-	if known != nil {
-		old = known.current.Load()
-	}
-	next, err := upstream.NewPool(cfg, old)
+	change, err := c.b.table.Prepare(cfg)
 	if err != nil {
 		return nil, err
 	}
-	p := &pool{name: cfg.Name}
-	if known != nil {
-		// The pool object is new, since its target belongs to the generation;
-		// what it holds is the old one's.
+	// The pool object is new, since its target belongs to the generation; what
+	// it holds is the old one's where there is one.
+	p := &pool{roster: change.Roster()}
+	if known := c.before[cfg.Name]; known != nil {
 		p.idle = known.idle
-		p.current.Store(next)
 	} else {
 		p.idle = connect.NewGroup(limits)
-		p.current.Store(next)
 	}
-	c.swaps = append(c.swaps, swap{pool: p, next: next, limits: limits})
+	c.swaps = append(c.swaps, swap{pool: p, change: change, limits: limits})
 	c.g.zones[cfg.Name] = p
 	return p, nil
 }
@@ -108,7 +99,7 @@ func (c *compiler) target(p *config.ProxyPass) (*proxy.Target, error) {
 	if err != nil {
 		return nil, p.Pos.Errorf("%v", err)
 	}
-	z.target = &proxy.Target{Name: p.Host, Pool: &z.current, Idle: z.idle}
+	z.target = &proxy.Target{Name: p.Host, Pool: z.roster.Current(), Idle: z.idle}
 	return z.target, nil
 }
 

@@ -33,21 +33,19 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 		}
 	}
 	seen := map[identity]int{}
-	p.primary = newGroup(cfg.Servers, false, known, seen)
-	p.backup = newGroup(cfg.Servers, true, known, seen)
+	p.primary = newGroup(&cfg, false, known, seen)
+	p.backup = newGroup(&cfg, true, known, seen)
 	if len(p.backup.peers) == 0 {
 		p.backup = nil
 	}
 	for _, g := range p.groups() {
 		for i := range g.peers {
 			g.peers[i].shared = p.shared
-			if g.peers[i].admit != admitNone {
-				p.tries++
-			}
 		}
 		p.method.prepare(g)
 	}
 	p.single = len(p.primary.peers) == 1 && p.backup == nil
+	p.judge(nil)
 	return p, nil
 }
 
@@ -73,9 +71,9 @@ func check(cfg Config) error {
 }
 
 // newGroup makes the peers of the primary or of the backup servers.
-func newGroup(servers []Server, backup bool, known map[identity]*resident, seen map[identity]int) *group {
+func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[identity]int) *group {
 	g := &group{bySID: map[string]int32{}, even: true}
-	n := 0
+	servers, n := cfg.Servers, 0
 	for i := range servers {
 		if servers[i].Backup == backup {
 			n += len(servers[i].Addrs)
@@ -84,38 +82,50 @@ func newGroup(servers []Server, backup bool, known map[identity]*resident, seen 
 	g.slots, g.peers = make([]slot, n), make([]Peer, n)
 	g.records, g.loads = make([]*resident, n), make([]int64, n)
 	g.ages = make([]*inflight, n)
-	// Each in one piece: a walk over the peers is a walk through memory.
-	hots, ages := make([]hot, n), make([]inflight, n)
+	fresh := newRecords(n, len(known) == 0)
 	n = 0
 	for i := range servers {
 		if servers[i].Backup != backup {
 			continue
 		}
 		for _, addr := range servers[i].Addrs {
-			g.place(n, &servers[i], addr)
-			g.settle(n, &servers[i], &resident{hot: &hots[n], inflight: &ages[n], accessed: longAgo}, known, seen)
+			g.place(n, cfg.Name, &servers[i], addr)
+			g.settle(n, &servers[i], fresh, known, seen)
 			n++
 		}
 	}
 	return g
 }
 
+// newRecords makes the records of peers that are new. All those of a new
+// upstream lie in one piece, so that a walk over them is a walk through memory;
+// those that come to others later lie alone, lest each hold the memory of all
+// it came with.
+func newRecords(n int, together bool) func() *resident {
+	if !together {
+		return func() *resident { return &resident{hot: &hot{}, inflight: &inflight{}, accessed: longAgo} }
+	}
+	hots, ages := make([]hot, n), make([]inflight, n)
+	return func() *resident {
+		r := &resident{hot: &hots[0], inflight: &ages[0], accessed: longAgo}
+		hots, ages = hots[1:], ages[1:]
+		return r
+	}
+}
+
 // place writes what does not change of the peer at position n.
-func (g *group) place(n int, s *Server, addr Addr) {
+func (g *group) place(n int, upstream string, s *Server, addr Addr) {
 	p := &g.peers[n]
+	p.upstream = upstream
 	p.Server, p.Addr, p.Text, p.Backup = s.Name, addr, addr.String(), s.Backup
-	p.SID = routeID(s.Route, p.Text)
-	p.facts = Facts{Down: s.Down, Drain: s.Drain, Order: s.Order, Verdict: s.Verdict}
-	p.admit = admissionOf(Combine(p.facts))
+	p.SID, p.ID = routeID(s.Route, p.Text), NewServerID(upstream, s.idName(p.Text))
+	p.facts = Facts{Down: s.Down, Drain: s.Drain}
 	p.maxConns = limit(s.MaxConns)
 	p.slot = &g.slots[n]
 	*p.slot = slot{
 		weight:      int32(s.Weight),
 		failLimit:   limit(s.MaxFails),
 		failTimeout: int32(min(s.FailTimeout/time.Second, math.MaxInt32)),
-	}
-	if p.admit == admitAll {
-		p.slot.room = p.maxConns
 	}
 	g.total += int64(s.Weight)
 	g.even = g.even && s.Weight == int(g.slots[0].weight)
@@ -125,18 +135,15 @@ func (g *group) place(n int, s *Server, addr Addr) {
 }
 
 // settle connects the peer at position n to its record, a known or a new one.
-func (g *group) settle(n int, s *Server, fresh *resident, known map[identity]*resident, seen map[identity]int) {
+func (g *group) settle(n int, s *Server, fresh func() *resident, known map[identity]*resident, seen map[identity]int) {
 	p := &g.peers[n]
-	id := identity{line: s.ID, addr: p.Text, route: s.Route}
-	if id.line == "" {
-		id.line = s.Name
-	}
+	id := identity{line: s.identity(), addr: p.Text, route: s.Route}
 	nth := seen[id]
 	seen[id]++
 	id.nth = nth
 	r := known[id]
 	if r == nil {
-		r = fresh
+		r = fresh()
 		r.identity = id
 		*r.hot = hot{checked: longAgo, effective: int32(s.Weight), steps: [2]int16{grain, grain}}
 	}

@@ -15,6 +15,17 @@
 // peer of the same identity in the old one and shares its record, see
 // [NewPool] and [Pool.TakeOver].
 //
+// # The writers
+//
+// A [Roster] is one upstream over all its Pools. It holds what each writer said
+// last: the server lines of the configuration, the answers of the name servers
+// to lines that ask them ([Roster.SetAnswer]), the orders of the operator
+// ([Roster.SetOrders]) and the verdicts of the health checks
+// ([Roster.SetVerdicts]). Each writer replaces its own words only; of all of
+// them together the next Pool is built. A [Table] holds the rosters by name,
+// and takes a new configuration in two steps: [Table.Prepare] builds beside
+// what serves, [Table.Commit] puts in force.
+//
 // # The three facts about a peer
 //
 // Who is in (the server lines), what an operator ordered ([Order]) and how the

@@ -35,6 +35,12 @@ type Server struct {
 	Name  string
 	Addrs []Addr
 
+	// Question is what name servers are asked about the line, whose Addrs
+	// then come from their answers; zero: Addrs are fixed. Port is that of
+	// addresses that come without one.
+	Question Question
+	Port     uint16
+
 	Weight      int           // at least 1
 	MaxConns    int           // requests in work at most; 0: no limit
 	MaxFails    int           // failures that shut the peer out; 0: never
@@ -43,9 +49,14 @@ type Server struct {
 	Down        bool   // written in the configuration
 	Drain       bool   // written in the configuration: only bound requests
 	Route       string // sticky id; empty: MD5 of the address
+}
 
-	Order   Order   // what the operator ordered, over Down and Drain
-	Verdict Verdict // what the health checks concluded
+// identity is what tells the line from others over all generations.
+func (s *Server) identity() string {
+	if s.ID != "" {
+		return s.ID
+	}
+	return s.Name
 }
 
 // Peer is one address of an upstream server in one Pool. Its fields do not
@@ -56,11 +67,13 @@ type Peer struct {
 	Addr   Addr
 	Text   string // Addr rendered once, for logs and $upstream_addr
 	SID    string // sticky id: the route, or the hex MD5 of Text
+	ID     ServerID
 	Backup bool
 
 	slot     *slot
 	resident *resident
 	shared   *shared
+	upstream string
 	facts    Facts // but for Unavail
 	admit    admission
 	maxConns int32 // noLimit for none

@@ -19,6 +19,9 @@ type Config struct {
 	// AllowEmpty lets an upstream have no primary server, as one whose
 	// members are found or edited at run time may.
 	AllowEmpty bool
+	// Unjudged is what holds for peers on which no health check has
+	// concluded anything yet.
+	Unjudged Verdict
 	// Rand feeds the random methods; nil: seeded by the system. It is used
 	// under the upstream's lock.
 	Rand rand.Source

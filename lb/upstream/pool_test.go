@@ -88,7 +88,7 @@ func TestTriesAndSingle(t *testing.T) {
 		{func(s []Server) []Server { return s[:1] }, 1, true},
 		{func(s []Server) []Server { s[1].Down = true; return s }, 2, false},
 		{func(s []Server) []Server { s[1].Backup = true; return s[:2] }, 2, false},
-		{func(s []Server) []Server { s[0].Order = OrderDown; s[2].Backup = true; return s }, 2, false},
+		{func(s []Server) []Server { s[0].Down = true; s[2].Backup = true; return s }, 2, false},
 	} {
 		p := mustPool(t, Config{Servers: c.edit(servers(3))}, nil)
 		if p.Tries() != c.tries || p.Single() != c.single {

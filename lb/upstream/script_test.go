@@ -63,10 +63,14 @@ type script struct {
 	now     int64
 	letters map[string]string // by server name
 	held    map[string][]*PickArgs
+
+	orders   map[string]Order // by server name, of the next pool
+	verdicts map[string]Verdict
 }
 
 func runScript(t *testing.T, text string) string {
 	s := &script{t: t, now: 1000 * int64(time.Second), letters: map[string]string{}, held: map[string][]*PickArgs{}}
+	s.said()
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
@@ -83,6 +87,11 @@ func runScript(t *testing.T, text string) string {
 		}
 	}
 	return out.String()
+}
+
+// said forgets what was said about the servers of the pool before.
+func (s *script) said() {
+	s.orders, s.verdicts = map[string]Order{}, map[string]Verdict{}
 }
 
 func (s *script) command(name string, args []string) string {
@@ -150,9 +159,9 @@ func (s *script) server(args []string) {
 		case "addrs":
 			addrs = n
 		case "order":
-			sv.Order = map[string]Order{"up": OrderUp, "drain": OrderDrain, "down": OrderDown}[value]
+			s.orders[name] = map[string]Order{"up": OrderUp, "drain": OrderDrain, "down": OrderDown}[value]
 		case "verdict":
-			sv.Verdict = map[string]Verdict{"checking": VerdictChecking, "unhealthy": VerdictUnhealthy}[value]
+			s.verdicts[name] = map[string]Verdict{"checking": VerdictChecking, "unhealthy": VerdictUnhealthy}[value]
 		default:
 			s.t.Fatalf("unknown parameter %q", arg)
 		}
@@ -176,6 +185,8 @@ func (s *script) build(afresh bool) string {
 	if err != nil {
 		return err.Error()
 	}
+	p.judge(func(p *Peer) (Order, Verdict) { return s.orders[p.Server], s.verdicts[p.Server] })
+	s.said()
 	s.pool = p
 	var gone []string
 	for _, peer := range p.TakeOver(old) {

@@ -1,0 +1,52 @@
+package upstream
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// ServerID is the stable identity of a server: the same on every node and over
+// every change of membership. Sticky cookies, orders and edits name servers by
+// it.
+type ServerID uint64
+
+// NewServerID makes the id of the server that is known by a name inside an
+// upstream: the first eight bytes of SHA-256 over both.
+func NewServerID(upstream, name string) ServerID {
+	sum := sha256.Sum256([]byte("v1\x00" + upstream + "\x00" + name))
+	return ServerID(binary.BigEndian.Uint64(sum[:]))
+}
+
+// idName is what the id of a peer is made of: the route; else the address
+// where a name stands for several or its addresses come and go; else the
+// server as written. The target of an SRV record keeps its id when its address
+// changes.
+func (s *Server) idName(addr string) string {
+	base := s.Route
+	switch {
+	case base != "":
+	case s.Question.Service != "":
+		base = s.Name
+	case s.Question.Host != "" || len(s.Addrs) > 1:
+		return addr
+	default:
+		return s.Name
+	}
+	if len(s.Addrs) > 1 || s.Question.Host != "" && s.Question.Service == "" {
+		return base + "/" + addr
+	}
+	return base
+}
+
+// PeerID names a peer over all Pools of its upstream. Two equal server lines
+// have peers of one PeerID.
+type PeerID struct {
+	Upstream string
+	Server   string // the server as written, or what tells it from others of that name
+	Addr     string // as in Peer.Text
+}
+
+// PeerID returns the name of the peer.
+func (p *Peer) PeerID() PeerID {
+	return PeerID{Upstream: p.upstream, Server: p.resident.identity.line, Addr: p.Text}
+}

@@ -1,0 +1,177 @@
+package upstream
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Roster is one upstream over all generations and changes of membership: what
+// each writer has said about its servers, and the Pool made of that. Every
+// change builds a whole new Pool and swaps it by one pointer, so a request that
+// is choosing meanwhile sees the peers of before or those of after. Its methods
+// may be called by many goroutines.
+type Roster struct {
+	name    string
+	current atomic.Pointer[Pool]
+
+	mu      sync.Mutex // of the writers; nobody who picks needs it
+	said    statements
+	edition uint64          // of said, but for orders and verdicts
+	peers   map[PeerID]bool // of the pool in use
+	changed chan struct{}   // closed when the peers are others
+}
+
+// statements are what the writers have said last, each in a field of its own.
+type statements struct {
+	file     Config              // the configuration
+	answers  map[Question]Answer // the name servers
+	orders   map[ServerID]Order  // the operator
+	verdicts map[PeerID]Verdict  // the health checks
+}
+
+// Judgement is what the health checks conclude about one peer.
+type Judgement struct {
+	Peer    PeerID
+	Verdict Verdict
+}
+
+func newRoster(name string) *Roster {
+	return &Roster{name: name, changed: make(chan struct{}), said: statements{
+		answers: map[Question]Answer{}, orders: map[ServerID]Order{}, verdicts: map[PeerID]Verdict{},
+	}}
+}
+
+// Name returns the name of the upstream.
+func (r *Roster) Name() string { return r.name }
+
+// Current returns where the pool in use is found. It holds nil before the first
+// Change of the upstream has been made.
+func (r *Roster) Current() *atomic.Pointer[Pool] { return &r.current }
+
+// Pool returns the pool in use.
+func (r *Roster) Pool() *Pool { return r.current.Load() }
+
+// Changed returns a channel that is closed when peers come or go the next time.
+// Who asks for it before looking at the peers of Pool misses nothing.
+func (r *Roster) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
+}
+
+// SetAnswer replaces what the name servers say. An answer to what no server of
+// the upstream asks is not kept. On an error nothing has changed.
+func (r *Roster) SetAnswer(q Question, a Answer) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.said.asks(q) {
+		return nil
+	}
+	before, known := r.said.answers[q]
+	r.said.answers[q] = a
+	next, err := r.said.build(r.current.Load())
+	if err != nil {
+		if r.said.answers[q] = before; !known {
+			delete(r.said.answers, q)
+		}
+		return err
+	}
+	r.swap(next)
+	return nil
+}
+
+// SetOrders replaces all that the operator has ordered.
+func (r *Roster) SetOrders(orders map[ServerID]Order) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.said.orders = maps.Clone(orders)
+	r.judge()
+}
+
+// SetVerdicts tells what the health checks conclude about some peers. Those
+// that are not in the upstream, or no longer, are left out. However many there
+// are, they take effect together.
+func (r *Roster) SetVerdicts(list ...Judgement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changed := false
+	for _, j := range list {
+		if before, judged := r.said.verdicts[j.Peer]; r.peers[j.Peer] && (!judged || before != j.Verdict) {
+			r.said.verdicts[j.Peer] = j.Verdict
+			changed = true
+		}
+	}
+	if changed {
+		r.judge()
+	}
+}
+
+// judge puts what is said about the peers in force; the lock is held.
+func (r *Roster) judge() {
+	if pool := r.current.Load(); pool != nil {
+		r.current.Store(pool.judged(r.said.opinion))
+	}
+}
+
+// build makes the pool of all that has been said, on the pool so far.
+func (s *statements) build(old *Pool) (*Pool, error) {
+	cfg := s.file
+	cfg.Servers = s.servers()
+	next, err := NewPool(cfg, old)
+	if err != nil {
+		return nil, err
+	}
+	next.judge(s.opinion)
+	return next, nil
+}
+
+// swap puts a pool in use; the lock is held.
+func (r *Roster) swap(next *Pool) {
+	before := r.current.Swap(next)
+	next.TakeOver(before)
+	r.edition++
+	if before != nil && slices.EqualFunc(before.Peers(), next.Peers(), (*Peer).same) {
+		return
+	}
+	r.peers = map[PeerID]bool{}
+	for _, p := range next.Peers() {
+		r.peers[p.PeerID()] = true
+	}
+	maps.DeleteFunc(r.said.verdicts, func(id PeerID, _ Verdict) bool { return !r.peers[id] })
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// same reports whether p and q are one peer in two pools.
+func (p *Peer) same(q *Peer) bool { return p.resident == q.resident }
+
+// asks reports whether a server of the upstream is found by the question.
+func (s *statements) asks(q Question) bool {
+	return slices.ContainsFunc(s.file.Servers, func(line Server) bool { return line.Question == q && q != Question{} })
+}
+
+// servers puts together who is in: the lines of the file in their order, those
+// that name servers are asked about as they are answered. It has no side effects.
+func (s *statements) servers() []Server {
+	var out []Server
+	for i := range s.file.Servers {
+		line := &s.file.Servers[i]
+		if line.Question == (Question{}) {
+			out = append(out, *line)
+			continue
+		}
+		out = append(out, line.resolved(s.answers[line.Question], s.file.Method.AllowsBackup())...)
+	}
+	return out
+}
+
+// opinion is what operator and checks say about a peer.
+func (s *statements) opinion(p *Peer) (Order, Verdict) {
+	verdict, judged := s.verdicts[p.PeerID()]
+	if !judged {
+		verdict = s.file.Unjudged
+	}
+	return s.orders[p.ID], verdict
+}
