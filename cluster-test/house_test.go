@@ -212,6 +212,7 @@ func librariesHaveOneHome(t *testing.T, h house) {
 		"golang.org/x/net/http2":             {"lb/http2"},
 		"github.com/pires/go-proxyproto":     {"lb/listen"},
 		"github.com/dlclark/regexp2":         {"lb/variable"},
+		"golang.org/x/crypto":                {"lb/upstream"},
 		"github.com/youmark/pkcs8":           {"lb/cert"},
 		"github.com/GehirnInc/crypt":         {"lb/access"},
 		"github.com/hashicorp/go-sockaddr":   {"gossip"},

@@ -1,6 +1,9 @@
 package upstream
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // PickArgs is one request's side of picking: what it says about itself and
 // what it remembers from attempt to attempt. The exported fields are set by
@@ -15,12 +18,16 @@ type PickArgs struct {
 	// Client is the client's address for ip_hash. The zero value stands for
 	// a client on a unix socket.
 	Client netip.Addr
-	// Hint is the sticky id the request is bound to; empty: none.
-	Hint []byte
+	// Hint is the plain sticky id the request is bound to, Bound the stable
+	// id of its server; empty and 0: none. See Pool.Follow.
+	Hint  []byte
+	Bound ServerID
 
 	pool     *Pool // whose positions tried holds
 	peer     *Peer // picked and not yet released
+	last     *Peer // picked last
 	tried    tried // in the current group
+	strayed  int32 // 1 + position of a backup peer tried while the group is the primary; 0: none
 	backup   bool  // the primary servers are exhausted
 	seeded   bool  // hash holds the start of this request
 	counted  bool  // this attempt counts as in flight for least_time
@@ -105,6 +112,9 @@ func (a *PickArgs) bind(p *Pool) {
 	a.tried.clear()
 	a.backup = a.backup && p.backup != nil
 	a.seeded = false
+	if a.strayed > 0 {
+		a.strayed = 1 + p.backup.position(old.backup.peers[a.strayed-1].resident)
+	}
 	after := p.group(a.backup)
 	for i := range before.peers {
 		if !was.has(i) {
@@ -116,4 +126,13 @@ func (a *PickArgs) bind(p *Pool) {
 			}
 		}
 	}
+}
+
+// position returns where the peer of a record is in g, -1 if it is not; g may be
+// nil.
+func (g *group) position(r *resident) int32 {
+	if g == nil {
+		return -1
+	}
+	return int32(slices.Index(g.records, r))
 }

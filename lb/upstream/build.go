@@ -24,7 +24,7 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 	}
 	how := cfg.Method
 	how.Inflight = how.Inflight && how.Kind == LeastTime
-	p := &Pool{name: cfg.Name, how: how, method: newMethod(how, cfg.Rand), shared: &shared{}}
+	p := &Pool{name: cfg.Name, how: how, method: newMethod(how, cfg.Rand), sticky: newStickyPolicy(cfg.Sticky, cfg.Name), shared: &shared{}}
 	known := map[identity]*resident{}
 	if old != nil {
 		p.shared = old.shared
@@ -72,7 +72,7 @@ func check(cfg Config) error {
 
 // newGroup makes the peers of the primary or of the backup servers.
 func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[identity]int) *group {
-	g := &group{bySID: map[string]int32{}, even: true}
+	g := &group{bySID: map[string]int32{}, byID: map[ServerID]int32{}, even: true}
 	servers, n := cfg.Servers, 0
 	for i := range servers {
 		if servers[i].Backup == backup {
@@ -131,6 +131,9 @@ func (g *group) place(n int, upstream string, s *Server, addr Addr) {
 	g.even = g.even && s.Weight == int(g.slots[0].weight)
 	if _, taken := g.bySID[p.SID]; !taken {
 		g.bySID[p.SID] = int32(n)
+	}
+	if _, taken := g.byID[p.ID]; !taken {
+		g.byID[p.ID] = int32(n)
 	}
 }
 

@@ -40,6 +40,19 @@
 // Pick asks the method, first for the primary servers and then, when none of
 // these can take the request, for the backup servers.
 //
+// # Sticky clients
+//
+// A request may be bound to a peer by what it presents: [Pool.Follow] reads it
+// and [Pool.AppendID] writes what the client is to present next time, or
+// [Pool.Learn] notes the application's own session in a table. Every method
+// takes the bound peer first; it leaves it, and the client is bound anew, only
+// when that peer cannot take the request. A draining peer keeps its clients.
+//
+//	sticky.go       what a request presents, followed and given back
+//	stickykey.go    keys and their ring
+//	stickyseal.go   ids that clients can neither read nor make
+//	stickylearn.go  sessions of the application
+//
 // # Failures
 //
 // The accounting of failures is nginx's. Times are compared in whole seconds.

@@ -16,6 +16,8 @@ type Config struct {
 	Name    string
 	Method  Method
 	Servers []Server
+	// Sticky is how clients are tied to peers.
+	Sticky Sticky
 	// AllowEmpty lets an upstream have no primary server, as one whose
 	// members are found or edited at run time may.
 	AllowEmpty bool
@@ -36,6 +38,7 @@ type Pool struct {
 	primary *group
 	backup  *group // nil: no backup servers
 	single  bool
+	sticky  stickyPolicy
 	tries   int
 	shared  *shared
 }
@@ -44,6 +47,7 @@ type Pool struct {
 type shared struct {
 	mu      sync.Mutex // guards the hot and cold records of all its peers
 	zombies int        // retired peers with requests still in work
+	sticky  stickyCounts
 }
 
 // group is the primary or the backup peers of a pool, in the order of the
@@ -52,12 +56,13 @@ type group struct {
 	slots   []slot
 	peers   []Peer
 	records []*resident
-	ages    []*inflight      // of records
-	total   int64            // weights of all, those that are down included
-	bySID   map[string]int32 // first peer of each sticky id
-	table   any              // what the method prepared for this group
-	even    bool             // all weights are the same
-	loads   []int64          // what lightest compares; a scratch, under the lock
+	ages    []*inflight        // of records
+	total   int64              // weights of all, those that are down included
+	bySID   map[string]int32   // first peer of each sticky id
+	byID    map[ServerID]int32 // first peer of each stable id
+	table   any                // what the method prepared for this group
+	even    bool               // all weights are the same
+	loads   []int64            // what lightest compares; a scratch, under the lock
 }
 
 // Outcome is what an attempt came to.
@@ -117,12 +122,15 @@ func (p *Pool) Pick(a *PickArgs) (*Peer, error) {
 		return nil, ErrNoLive
 	}
 	peer := g.take(a, i)
+	if a.isBound() {
+		p.shared.sticky.bound(a, peer)
+	}
 	if p.how.Inflight {
 		a.counted = true
 		peer.resident.inflight.begin(a.Now)
 	}
 	p.shared.mu.Unlock()
-	a.peer = peer
+	a.peer, a.last = peer, peer
 	return peer, nil
 }
 
@@ -136,14 +144,34 @@ func (p *Pool) choose(a *PickArgs) (*group, int) {
 		return p.primary, p.primary.hinted(a, now) // it may be draining
 	}
 	g := p.group(a.backup)
+	if i := p.stray(a, now); i >= 0 {
+		return p.backup, i
+	}
 	i := p.method.pick(g, a, now)
 	if i < 0 && !a.backup && p.backup != nil {
 		a.backup = true
 		a.tried.clear()
+		if a.strayed > 0 {
+			a.tried.add(int(a.strayed - 1))
+		}
 		g = p.backup
 		i = p.method.pick(g, a, now)
 	}
 	return g, i
+}
+
+// stray returns the position of the backup peer the request is bound to, if it
+// can take it although primary servers could too; else -1. A client that was
+// bound while these were out keeps its server.
+func (p *Pool) stray(a *PickArgs, now int64) int {
+	if a.backup || p.backup == nil || a.strayed > 0 || !a.isBound() || p.primary.boundTo(a) >= 0 {
+		return -1
+	}
+	i := p.backup.boundTo(a)
+	if i < 0 || !p.backup.takesBound(i, now) {
+		return -1
+	}
+	return i
 }
 
 // take enters the pick of position i in all the books.
@@ -160,25 +188,50 @@ func (g *group) take(a *PickArgs, i int) *Peer {
 	if h.conns == 1 && peer.Retired() {
 		peer.shared.zombies++
 	}
-	a.tried.add(i)
+	if peer.Backup && !a.backup {
+		a.strayed = int32(i) + 1
+	} else {
+		a.tried.add(i)
+	}
 	return peer
 }
 
 // hinted returns the position of the peer the request is bound to, if that
 // peer can take it; else -1. A draining peer can.
 func (g *group) hinted(a *PickArgs, now int64) int {
-	if len(a.Hint) == 0 {
+	if !a.isBound() {
 		return -1
 	}
-	i, ok := g.bySID[string(a.Hint)]
-	if !ok || a.tried.has(int(i)) {
+	i := g.boundTo(a)
+	if i < 0 || a.tried.has(i) || !g.takesBound(i, now) {
 		return -1
 	}
-	s, peer := &g.slots[i], &g.peers[i]
-	if peer.admit == admitNone || s.hot.conns >= peer.maxConns || !s.live(s.hot, now) {
+	return i
+}
+
+// isBound reports whether the request is bound to a server at all.
+func (a *PickArgs) isBound() bool { return a.Bound != 0 || len(a.Hint) > 0 }
+
+// boundTo returns the position of the peer that the request is bound to, -1 if
+// it is not in g.
+func (g *group) boundTo(a *PickArgs) int {
+	i, ok := int32(0), false
+	if a.Bound != 0 {
+		i, ok = g.byID[a.Bound]
+	} else {
+		i, ok = g.bySID[string(a.Hint)]
+	}
+	if !ok {
 		return -1
 	}
 	return int(i)
+}
+
+// takesBound reports whether the peer at position i can take requests that are
+// bound to it.
+func (g *group) takesBound(i int, now int64) bool {
+	s, peer := &g.slots[i], &g.peers[i]
+	return peer.admit != admitNone && s.hot.conns < peer.maxConns && s.live(s.hot, now)
 }
 
 func (p *Pool) group(backup bool) *group {

@@ -8,6 +8,7 @@ type PoolStatus struct {
 	// Zombies counts peers that are no longer in the pool but still have
 	// requests in work.
 	Zombies int
+	Sticky  StickyStatus
 	Peers   []PeerStatus
 }
 
@@ -41,7 +42,7 @@ type PeerStatus struct {
 func (p *Pool) Status(now int64) PoolStatus {
 	p.shared.mu.Lock()
 	defer p.shared.mu.Unlock()
-	st := PoolStatus{Name: p.name, Zombies: p.shared.zombies}
+	st := PoolStatus{Name: p.name, Zombies: p.shared.zombies, Sticky: p.shared.sticky.status()}
 	for _, peer := range p.Peers() {
 		st.Peers = append(st.Peers, peer.status(now, p.single))
 	}

@@ -1,0 +1,180 @@
+package upstream
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// StickyKind is how a client's server is remembered.
+type StickyKind uint8
+
+// The kinds, by directive.
+const (
+	NotSticky    StickyKind = iota
+	StickyCookie            // sticky cookie: in a cookie of weir's own
+	StickyRoute             // sticky route: in something the application sends along
+	StickyLearn             // sticky learn: in a table, by the application's session
+)
+
+// Sticky is how the clients of an upstream are tied to its peers.
+type Sticky struct {
+	Kind   StickyKind
+	Cookie string // its name, to which sealed ids are bound
+	// Lifetime is how long the browser keeps the cookie after each reply; 0:
+	// until it is closed. Older sealed ids are expired, at the latest after 30
+	// days.
+	Lifetime time.Duration
+	// Keys is the ring that seals the ids of a cookie; it may be swapped at
+	// any time. nil: the ids are nginx's, plain.
+	Keys *atomic.Pointer[Keys]
+	// AcceptPlain also honours nginx's ids where ids are sealed.
+	AcceptPlain bool
+	// Sessions is the table of StickyLearn.
+	Sessions *Sessions
+}
+
+// stickyPolicy is a Sticky made ready.
+type stickyPolicy struct {
+	Sticky
+	bound    []byte // what sealed ids are bound to
+	lifetime int64  // of sealed ids, in seconds
+	reseal   int64
+}
+
+func newStickyPolicy(s Sticky, upstream string) stickyPolicy {
+	life := maxLifetime
+	if s.Lifetime > 0 {
+		life = min(life, s.Lifetime)
+	}
+	return stickyPolicy{
+		Sticky: s, bound: sealedFor(upstream, s.Cookie),
+		lifetime: int64(life / time.Second), reseal: int64(life / (maxLifetime / resealAfter) / time.Second),
+	}
+}
+
+// stickyCounts are counted over all Pools of an upstream.
+type stickyCounts struct {
+	followed, rebound atomic.Uint64
+	refused           [refusals]atomic.Uint64
+}
+
+// bound counts an attempt of a bound request.
+func (c *stickyCounts) bound(a *PickArgs, p *Peer) {
+	if a.Bound == p.ID || a.Bound == 0 && string(a.Hint) == p.SID {
+		c.followed.Add(1)
+	} else {
+		c.rebound.Add(1)
+	}
+}
+
+// StickyStatus counts what became of the ids that requests presented.
+type StickyStatus struct {
+	Followed uint64           // attempts of bound requests at their peer
+	Rebound  uint64           // and at others, since their peer could not take them or is gone
+	Refused  [refusals]uint64 // ids treated as absent, by Refusal
+}
+
+func (c *stickyCounts) status() (s StickyStatus) {
+	s.Followed, s.Rebound = c.followed.Load(), c.rebound.Load()
+	for i := range c.refused {
+		s.Refused[i] = c.refused[i].Load()
+	}
+	return s
+}
+
+// Tie is what a request remembers of the id it presented. The zero value is
+// ready; a Tie used for one request after the other allocates nothing.
+type Tie struct {
+	presented []byte
+	server    ServerID // that presented stands for, if it is a sealed id
+	keep      bool     // presented may be given back as it is
+	buf       [sealedSize]byte
+}
+
+// Kind returns how the clients of the upstream are tied to its peers.
+func (p *Pool) Kind() StickyKind { return p.sticky.Kind }
+
+// Follow binds the request of a to the peer that value, which it presented,
+// stands for; now is in seconds since 1970. A value that is empty, forged,
+// truncated, foreign or expired binds it to none, and is counted if it is not
+// empty. value must stay as it is until the last call with t. It is called once
+// for a request, before the first Pick.
+func (p *Pool) Follow(a *PickArgs, t *Tie, value []byte, now int64) {
+	t.presented, t.server, t.keep = nil, 0, false
+	if len(value) == 0 {
+		return
+	}
+	s := &p.sticky
+	switch ring := s.ring(); {
+	case s.Kind == StickyLearn:
+		a.Bound = s.Sessions.Find(SessionKeyOf(value), now*int64(time.Second))
+	case ring == nil:
+		a.Hint = value
+	default:
+		p.followSealed(ring, a, t, value, now)
+	}
+}
+
+// ring returns the keys that seal ids, nil where they are plain.
+func (s *stickyPolicy) ring() *Keys {
+	if s.Keys == nil {
+		return nil
+	}
+	return s.Keys.Load()
+}
+
+func (p *Pool) followSealed(ring *Keys, a *PickArgs, t *Tie, value []byte, now int64) {
+	s := &p.sticky
+	o, why, ok := ring.open(&t.buf, s.bound, value)
+	age := now - o.issued
+	if ok && age > s.lifetime {
+		why, ok = RefusedExpired, false
+	}
+	if ok {
+		a.Bound = o.server
+		t.presented, t.server = value, o.server
+		t.keep = o.state != KeyRetiring && age < s.reseal && age > -int64(clockSkew/time.Second)
+		return
+	}
+	if why == RefusedMalformed && s.AcceptPlain && p.knows(value) {
+		a.Hint = value
+		return
+	}
+	p.shared.sticky.refused[why].Add(1)
+}
+
+// knows reports whether one of the peers has a plain id.
+func (p *Pool) knows(id []byte) bool {
+	for _, g := range p.groups() {
+		if _, ok := g.bySID[string(id)]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// AppendID appends the id of the peer picked last for the request of a, as its
+// cookie is to hold it: the one presented if it still serves, else a new one.
+func (p *Pool) AppendID(dst []byte, a *PickArgs, t *Tie, now int64) []byte {
+	peer := a.last
+	ring := p.sticky.ring()
+	switch {
+	case peer == nil:
+		return dst
+	case ring == nil:
+		return append(dst, peer.SID...)
+	case t.keep && t.server == peer.ID:
+		return append(dst, t.presented...)
+	}
+	return ring.seal(dst, &t.buf, p.sticky.bound, peer.ID, now)
+}
+
+// Learn ties the session of an id that a request presented, or with create one
+// that its reply made, to the peer picked last; now is in nanoseconds since
+// 1970.
+func (p *Pool) Learn(a *PickArgs, id []byte, create bool, now int64) {
+	if a.last == nil || len(id) == 0 || p.sticky.Sessions == nil {
+		return
+	}
+	p.sticky.Sessions.Tie(SessionKeyOf(id), a.last.ID, create, now)
+}
