@@ -92,7 +92,7 @@ func (e *Encoder) AppendStatus(dst []byte, status int) []byte {
 func (e *Encoder) Append(dst []byte, name, value []byte) []byte {
 	static := staticName(name)
 	if isSecret(static) {
-		return e.literal(dst, 4, 0x10, static, name, value)
+		return appendLiteral(dst, neverIndexed, static, name, value)
 	}
 	t := e.table
 	n, pair := t.hash(name, value)
@@ -105,9 +105,9 @@ func (e *Encoder) Append(dst []byte, name, value []byte) []byte {
 	}
 	if place := &e.seen[pair/2%uint32(len(e.seen))]; *place != pair || !t.fits(name, value) {
 		*place = pair
-		return e.literal(dst, 4, 0, only, name, value)
+		return appendLiteral(dst, notIndexed, only, name, value)
 	}
-	dst = e.literal(dst, 6, 0x40, only, name, value)
+	dst = appendLiteral(dst, entered, only, name, value)
 	t.add(n, pair, name, value)
 	return dst
 }
@@ -121,10 +121,21 @@ func isSecret(static uint64) bool {
 	return false
 }
 
-// literal appends a field that is in no table, its name by index if that is
-// not 0.
-func (e *Encoder) literal(dst []byte, prefix uint8, pattern byte, index uint64, name, value []byte) []byte {
-	dst = appendInt(dst, prefix, pattern, index)
+// The forms of a literal field (RFC 7541, 6.2).
+const (
+	entered      = 0x40 // into the dynamic table
+	notIndexed   = 0x00
+	neverIndexed = 0x10
+)
+
+// appendLiteral appends a field that is in no table, its name by index if that
+// is not 0.
+func appendLiteral(dst []byte, form byte, index uint64, name, value []byte) []byte {
+	prefix := uint8(4)
+	if form == entered {
+		prefix = 6
+	}
+	dst = appendInt(dst, prefix, form, index)
 	if index == 0 {
 		dst = appendInt(dst, 7, 0, uint64(len(name)))
 		dst = append(dst, name...)
