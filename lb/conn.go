@@ -239,10 +239,6 @@ func (c *conn) close(linger *location) {
 	_ = c.Retire() // likewise
 }
 
-// timedOut notes that the client was too slow, or gets no answer (444), for
-// reset_timedout_connection.
-func (c *conn) timedOut(loc *location) { c.reset = c.reset || loc.conf.ResetTimedoutConnection }
-
 func (c *conn) discard(total, silence time.Duration) {
 	c.ClearInterrupt() // of an upload that was given up
 	buf := c.b.getJob()

@@ -36,7 +36,8 @@
 // body is still to come, or that may leave HTTP, is served aside: the callback
 // ends, the request is served with ordinary reads, and a new callback begins.
 // What a request needs, a job, is only held while one is in work or partly
-// here: an idle connection holds no buffer.
+// here: an idle connection holds no buffer. The part of it that goes through
+// the chain, whatever protocol brought the request, is a walk (walk.go).
 //
 // # Generations and zones
 //

@@ -11,11 +11,11 @@ import (
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // respond answers with r.Reply.Status: by an error_page, or by weir itself.
-func (j *job) respond() request.Verdict {
-	r := &j.r
+func (w *walk) respond() request.Verdict {
+	r := &w.r
 	status := r.Reply.Status
 	r.ErrStatus = 0 // an error of an error page takes the place of the first
-	if j.cutOff && !r.Reply.HeadSent {
+	if w.cutOff && !r.Reply.HeadSent {
 		r.Reply.Broken = true
 	}
 	if r.Reply.Broken {
@@ -24,26 +24,26 @@ func (j *job) respond() request.Verdict {
 	if closes(status) {
 		r.Reply.Close = true
 	}
-	if page, ok := j.errorPage(status); ok {
-		return j.errorRedirect(status, page)
+	if page, ok := w.errorPage(status); ok {
+		return w.errorRedirect(status, page)
 	}
-	return j.reject(status)
+	return w.reject(status)
 }
 
 // errorPage finds the error_page for a status. While one is being made,
 // another counts only where recursive_error_pages was on for the first.
-func (j *job) errorPage(status int) (route.Page, bool) {
-	if status < 300 || j.loc.pages == nil || j.paged ||
-		j.r.Redirects >= route.MaxRedirects {
+func (w *walk) errorPage(status int) (route.Page, bool) {
+	if status < 300 || w.loc.pages == nil || w.paged ||
+		w.r.Redirects >= route.MaxRedirects {
 		return route.Page{}, false
 	}
-	return j.loc.pages.Find(status, &j.r)
+	return w.loc.pages.Find(status, &w.r)
 }
 
 // errorRedirect leads the request to its error page.
-func (j *job) errorRedirect(status int, page route.Page) request.Verdict {
-	r := &j.r
-	j.paged = j.paged || !j.loc.conf.RecursiveErrorPages
+func (w *walk) errorRedirect(status int, page route.Page) request.Verdict {
+	r := &w.r
+	w.paged = w.paged || !w.loc.conf.RecursiveErrorPages
 	r.ErrStatus = page.Status
 	location, added := r.Reply.Location, r.Reply.Added
 	r.Reply.Clear()
@@ -54,7 +54,7 @@ func (j *job) errorRedirect(status int, page route.Page) request.Verdict {
 		if status = page.Status; !route.IsRedirect(status) {
 			status = 302
 		}
-		return j.reject(status)
+		return w.reject(status)
 	}
 	if location != nil && status < 400 {
 		r.Reply.Location = location
@@ -67,14 +67,14 @@ func (j *job) errorRedirect(status int, page route.Page) request.Verdict {
 }
 
 // fail answers with weir's own page where error pages themselves are at fault.
-func (j *job) fail(status int) request.Verdict {
-	j.r.Reply.Clear()
-	return j.reject(status)
+func (w *walk) fail(status int) request.Verdict {
+	w.r.Reply.Clear()
+	return w.reject(status)
 }
 
 // reject answers with weir's own page for a status.
-func (j *job) reject(status int) request.Verdict {
-	r := &j.r
+func (w *walk) reject(status int) request.Verdict {
+	r := &w.r
 	p := &r.Reply
 	shown := status
 	if status >= 494 && status <= 497 { // internal statuses are told as 400
@@ -90,10 +90,10 @@ func (j *job) reject(status int) request.Verdict {
 	}
 	if shown == 204 || shown == 304 || http1.StatusText(shown) == "" || shown < 200 {
 		p.ContentType = nil
-		return j.replyText(nil)
+		return w.replyText(nil)
 	}
 	p.ContentType = []byte("text/html")
-	return j.replyText(j.c.b.page(status, shown, string(j.loc.serverTokens.Value(r)) != "off"))
+	return w.replyText(w.c.b.page(status, shown, string(w.loc.serverTokens.Value(r)) != "off"))
 }
 
 // closes tells whether the connection ends with a reply of that status, since
@@ -107,19 +107,20 @@ func closes(status int) bool {
 }
 
 // replyText sends a reply of which the whole body is here.
-func (j *job) replyText(body []byte) request.Verdict {
-	p := &j.r.Reply
+func (w *walk) replyText(body []byte) request.Verdict {
+	r := &w.r
+	p := &r.Reply
 	p.Length = int64(len(body))
 	p.Local = true
-	if err := j.Begin(); err != nil {
+	if err := r.Out.Begin(); err != nil {
 		p.Broken = true
 		return request.Done
 	}
-	if err := j.Write(body); err != nil {
+	if err := r.Out.Write(body); err != nil {
 		p.Broken = true
 		return request.Done
 	}
-	if err := j.End(nil); err != nil {
+	if err := r.Out.End(nil); err != nil {
 		p.Broken = true
 	}
 	return request.Done

@@ -2,10 +2,8 @@ package lb
 
 import (
 	"io"
-	"time"
 
 	"github.com/weir-lb/weir/config"
-	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http1"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/wire"
@@ -18,11 +16,7 @@ const inputSize = 8 << 10
 // job is everything that one request needs while it is in work. Idle
 // connections have none.
 type job struct {
-	r   request.Request
-	c   *conn
-	gen *generation
-	srv *server
-	loc *location
+	walk
 
 	in       []byte
 	pos, end int // received and not yet consumed
@@ -30,44 +24,21 @@ type job struct {
 
 	out     []byte // held back for the client
 	chunked bool
-	keep    bool // the connection stays open after the reply
-	paged   bool // an error page is being made
-	refused bool // the request was not well-formed
-	tunnel  bool // the connection has left HTTP
-	cutOff  bool // the body does not come to its end, and nobody is answered
-	behind  bool // the input came together with the request before
-	left    bool // the client went while the reply was held to limit_rate
-	began   int64
-	pacer   pacer
+	keep    bool  // the connection stays open after the reply
+	behind  bool  // the input came together with the request before
+	began   int64 // of a head that has not come whole
 }
 
 func newJob() *job { return &job{in: make([]byte, inputSize), out: make([]byte, 0, outputSize)} }
 
 // begin makes the job ready for the next request of a connection.
 func (j *job) begin(c *conn, g *generation) {
-	j.c, j.gen, j.srv, j.loc = c, g, nil, nil
-	j.chunked, j.keep, j.paged, j.refused, j.tunnel, j.cutOff, j.left = false, false, false, false, false, false, false
-	j.pacer = pacer{}
+	j.chunked, j.keep = false, false
 	j.out = j.out[:0]
 	c.Requests++
-	j.r.Reset(&c.Conn, g.slots)
+	j.walk.begin(c, &c.Conn, g)
 	j.r.Out = j
 	j.r.Pipelined = j.behind
-	j.r.Start = time.Now()
-	j.r.Log = c.site.def.own.log
-}
-
-// leave lets the generation go.
-func (j *job) leave() {
-	switch {
-	case j.gen == nil:
-		return
-	case j.tunnel:
-		j.gen.leaveTunnel()
-	default:
-		j.gen.release()
-	}
-	j.gen = nil
 }
 
 // room returns the free part of the input while a head is read, grown up to a
@@ -135,7 +106,7 @@ func (j *job) receive() error {
 		return nil
 	case err == wire.ErrTimeout:
 		j.cutOff = true
-		j.c.timedOut(j.loc)
+		j.timedOut()
 		return refusal(408, "client timed out (110: Connection timed out)")
 	}
 	j.cutOff = true
@@ -172,21 +143,6 @@ func (j *job) Whole() ([]byte, bool) {
 
 // Cancel implements request.BodySource.
 func (j *job) Cancel() { j.c.Interrupt() }
-
-// checkSize bounds a body whose length was not announced.
-func (j *job) checkSize(n int) error {
-	limit := j.loc.conf.ClientMaxBodySize
-	if limit == 0 || j.r.Body.Received+int64(n) <= limit {
-		return nil
-	}
-	j.r.LogError(errorlog.Error, "client intended to send too large chunked body: "+
-		itoa(j.r.Body.Received)+"+"+itoa(int64(n))+" bytes")
-	return refusal(413, "")
-}
-
-func refusal(status int, reason string) *request.Error {
-	return &request.Error{Source: request.Downstream, Status: status, Reason: reason}
-}
 
 // drain reads what the handlers left of the body, so that the next request
 // can be found behind it; false when that is not worth it.

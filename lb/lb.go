@@ -291,7 +291,7 @@ func (b *Balancer) putJob(j *job) {
 		j.in = make([]byte, inputSize)
 	}
 	j.pos, j.end, j.began, j.behind = 0, 0, 0, false
-	j.c, j.gen, j.srv, j.loc = nil, nil, nil, nil
+	j.forget()
 	b.jobs.Put(j)
 }
 

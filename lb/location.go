@@ -293,8 +293,8 @@ func parseSize(p []byte) int64 {
 }
 
 // decorate adds what the location adds to every reply.
-func (l *location) decorate(j *job) {
-	r := &j.r
+func (l *location) decorate(w *walk) {
+	r := &w.r
 	p := &r.Reply
 	if l.conf.Expires.Kind != config.ExpiresOff && addsHeaders(p.Status) {
 		l.expire(r)
@@ -315,7 +315,7 @@ func (l *location) decorate(j *job) {
 		}
 		base := route.Base{
 			Absolute: l.conf.AbsoluteRedirect, ServerName: l.conf.ServerNameInRedirect, PortIncluded: l.conf.PortInRedirect,
-			TLS: j.c.Conn.TLS != nil, Local: j.c.Local, Host: host, Name: r.ServerName,
+			TLS: w.c.Conn.TLS != nil, Local: w.c.Local, Host: host, Name: r.ServerName,
 		}
 		p.Location = r.Arena().Keep(route.AppendLocation(r.Arena().Take(), &base, p.Location))
 	}

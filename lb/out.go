@@ -1,7 +1,6 @@
 package lb
 
 import (
-	"io"
 	"os"
 	"time"
 
@@ -20,13 +19,7 @@ const outputSize = 16 << 10
 func (j *job) Begin() error {
 	r := &j.r
 	p := &r.Reply
-	if r.ErrStatus != 0 {
-		p.Status, p.Reason = r.ErrStatus, nil
-	}
-	if r.Verb == request.VerbHead || p.Status == 204 || p.Status == 304 || p.Status < 200 {
-		p.NoBody = true
-	}
-	j.loc.decorate(j)
+	j.finalize()
 	mayChunk := !p.NoBody && r.Version >= request.HTTP11 && j.loc.conf.ChunkedTransferEncoding
 	if mayChunk && len(j.loc.trailers) > 0 && j.loc.trails(p.Status) {
 		p.Length = -1
@@ -62,20 +55,6 @@ func (j *job) mayKeep() bool {
 	}
 	return !j.loc.refusesKeepalive(r)
 }
-
-// serverToken is the value of the Server field.
-func (j *job) serverToken() []byte {
-	switch token := j.loc.serverTokens.Value(&j.r); string(token) {
-	case "on", "build":
-		return j.c.b.serverToken
-	case "off":
-		return tokenOff
-	default:
-		return token
-	}
-}
-
-var tokenOff = []byte("weir")
 
 // Write implements request.Out.
 func (j *job) Write(p []byte) error {
@@ -204,26 +183,6 @@ func (j *job) Splice(src *wire.Socket, n int64, patience time.Duration) (done wi
 	return done
 }
 
-// copyFile sends a part of a file through memory.
-func (j *job) copyFile(f *os.File, offset, n int64) error {
-	buf := j.c.b.getJob()
-	defer j.c.b.putJob(buf)
-	for n > 0 {
-		m, err := f.ReadAt(buf.in[:min(n, int64(len(buf.in)))], offset)
-		if m == 0 {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return err
-		}
-		if err := j.Write(buf.in[:m]); err != nil {
-			return err
-		}
-		offset, n = offset+int64(m), n-int64(m)
-	}
-	return nil
-}
-
 // Watch implements request.Out.
 func (j *job) Watch(gone func()) {
 	if err := j.c.b.watcher.Watch(&j.c.Socket, gone); err != nil {
@@ -236,7 +195,7 @@ func (j *job) Unwatch() { j.c.b.watcher.Unwatch(&j.c.Socket) }
 
 // Tunnel implements request.Out.
 func (j *job) Tunnel() (request.Tunnel, bool) {
-	j.loc.decorate(j)
+	j.loc.decorate(&j.walk)
 	o := http1.HeadOptions{Server: j.serverToken(), Date: j.c.b.clock.date()}
 	j.out = http1.AppendReplyHead(j.out, &j.r, &o)
 	j.r.Reply.HeadSent = true

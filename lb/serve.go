@@ -187,6 +187,7 @@ func (c *conn) serveHead() bool {
 		if bad != nil {
 			j.accept(j.end) // what there is of it can be logged; nothing follows
 			j.refuse(bad)
+			j.finish()
 			c.ended = true
 			return true
 		}
@@ -264,25 +265,13 @@ func (j *job) finish() bool {
 	}
 	j.log()
 	j.r.Body.Release()
+	j.c.reset = j.c.reset || j.reset
 	j.leave()
 	if !keep {
 		return false
 	}
 	j.advance()
 	return true
-}
-
-// refuse answers a request that is not well-formed.
-func (j *job) refuse(bad *request.Error) {
-	j.srv, j.loc = j.c.site.def, j.c.site.def.own
-	r := &j.r
-	r.ServerName, r.Site, r.Log = j.srv.name, j.loc, j.loc.log
-	r.LogError(errorlog.Info, bad.Error())
-	r.Reply.Close = true
-	r.Body.Framing = request.FramingNone
-	j.refused = true
-	j.reject(bad.Status)
-	j.finish()
 }
 
 // interrupted ends a connection whose wait was ended.
@@ -328,7 +317,7 @@ func (c *conn) headCutOff(status int, reason string) {
 	r.LogError(errorlog.Info, reason+doing)
 	r.Reply.Status = status
 	if status == 408 {
-		c.timedOut(j.loc)
+		c.reset = c.reset || j.loc.conf.ResetTimedoutConnection
 	}
 	j.log()
 	g.release()

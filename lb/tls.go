@@ -36,18 +36,19 @@ var verifyModes = map[config.VerifyClient]cert.VerifyMode{
 const statusPlain = 497
 
 // tlsStatus is the status that the connection's TLS side asks for; 0: none.
-func (c *conn) tlsStatus(s *server) int {
-	if c.misdirected {
-		c.job.r.LogError(errorlog.Info, "client sent plain HTTP request to HTTPS port while reading client request headers")
-		c.job.r.Reply.Close = true
+func (w *walk) tlsStatus() int {
+	r := &w.r
+	if w.c.misdirected {
+		r.LogError(errorlog.Info, "client sent plain HTTP request to HTTPS port while reading client request headers")
+		r.Reply.Close = true
 		return statusPlain
 	}
-	info, ok := c.Conn.TLS.(tlsInfo)
-	if !ok || !s.verifies() || info.Verification.Status == 0 {
+	info, ok := w.c.Conn.TLS.(tlsInfo)
+	if !ok || !w.srv.verifies() || info.Verification.Status == 0 {
 		return 0
 	}
-	c.job.r.LogError(errorlog.Info, info.Verification.LogText()+" while reading client request headers")
-	c.job.r.Reply.Close = true
+	r.LogError(errorlog.Info, info.Verification.LogText()+" while reading client request headers")
+	r.Reply.Close = true
 	return info.Verification.Status
 }
 
