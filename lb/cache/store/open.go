@@ -1,0 +1,155 @@
+package store
+
+import (
+	"errors"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// sought is what a file is opened for.
+type sought struct {
+	key     Key
+	text    []byte
+	now     int64
+	changed uint64 // of the shard, before the file was opened
+	proof   uint64 // of the file whose body needs no check any more
+}
+
+func bodySum(p []byte) uint32 { return crc32.Checksum(p, castagnoli()) }
+
+// open looks at the file of a key, checks it, and keeps it open for others.
+func (z *Zone) open(want sought) *Entry {
+	path := z.file(want.key)
+	f, err := z.sys.Open(path)
+	if err != nil {
+		z.openFailed(&want, err)
+		return nil
+	}
+	z.faults.passed(z, faultOpen)
+	e, size, err := z.read(f, &want)
+	switch {
+	case err == nil && !z.rules.hit(e):
+		return z.admit(e, &want, size)
+	case err == nil:
+		z.removeFile(want.key, e.proof)
+		e.Release()
+		return nil
+	}
+	proof := uint64(0)
+	if info, statErr := f.Stat(); statErr == nil {
+		proof = proofOf(info)
+	}
+	_ = f.Close() // it was only read
+	switch {
+	case errors.Is(err, errOtherText):
+	case errors.Is(err, errForeign):
+		z.forget(&want)
+	case isDamage(err):
+		z.discard(want.key, proof, err)
+	default:
+		z.faults.report(z, faultRead, err)
+	}
+	return nil
+}
+
+// errOtherText is no fault: two texts have the same key.
+var errOtherText = errors.New("the file of another key")
+
+// openFailed puts the index right where a file is gone, and makes room where
+// too many are open.
+func (z *Zone) openFailed(want *sought, err error) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		z.forget(want)
+		return
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		z.closeIdle()
+	}
+	z.faults.report(z, faultOpen, err)
+}
+
+// read checks a file and makes an entry of it, which has the file then.
+func (z *Zone) read(f *os.File, want *sought) (e *Entry, size int64, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, errForeign
+	}
+	h, err := readHeader(f, info.Size())
+	if err != nil {
+		return nil, 0, err
+	}
+	if !h.sameText(want.text) {
+		return nil, 0, errOtherText
+	}
+	proof := proofOf(info)
+	if proof != want.proof {
+		buf := z.buffer()
+		err = checkBody(f, &h, buf[:])
+		z.buffers.Put(buf)
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	b := newBody(nil, f)
+	b.offset, b.length = h.bodyOffset, h.bodyLen
+	e = &Entry{key: want.key, text: h.text, meta: h.meta, body: b, proof: proof, slot: slotPlace{
+		size: h.slotSize, sequence: h.sequence, written: h.written, bodySum: h.bodySum,
+	}, hits: 1}
+	e.refs.Store(1)
+	return e, info.Size(), nil
+}
+
+func (z *Zone) buffer() *[copyBuffer]byte {
+	if buf, ok := z.buffers.Get().(*[copyBuffer]byte); ok {
+		return buf
+	}
+	return new([copyBuffer]byte)
+}
+
+// admit keeps an entry that was opened for those who come after. When
+// something was removed or committed meanwhile, it serves this one use only.
+func (z *Zone) admit(e *Entry, want *sought, size int64) *Entry {
+	z.makeRoom(&want.key)
+	s, hash := z.locate(&want.key)
+	s.mu.Lock()
+	if s.changed != want.changed {
+		s.mu.Unlock()
+		return e
+	}
+	rec := &s.records[z.record(s, &want.key, hash, uint32(want.now))]
+	rec.proof, rec.seen = e.proof, true
+	z.settle(rec, size)
+	before := z.enliven(s, rec, e)
+	s.mu.Unlock()
+	if before != nil {
+		before.Release()
+	}
+	z.trimLive(&want.key)
+	return e
+}
+
+// forget takes the record of a file away that is gone, or not ours.
+func (z *Zone) forget(want *sought) {
+	s, hash := z.locate(&want.key)
+	var e *Entry
+	s.mu.Lock()
+	if i := s.find(&want.key, hash); i != 0 && s.changed == want.changed {
+		e = z.drop(s, i, hash)
+	}
+	s.mu.Unlock()
+	if e != nil {
+		e.Release()
+	}
+}
+
+// discard removes a file that is damaged, and says so.
+func (z *Zone) discard(key Key, proof uint64, why error) {
+	if z.removeFile(key, proof) {
+		z.logf(levelDamage, "cache file %q is removed: %v", z.file(key), why)
+	}
+}

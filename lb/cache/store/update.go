@@ -1,0 +1,127 @@
+package store
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// Update gives an entry new meta, as after a revalidation, and returns the
+// entry that stands for it from now on, to be released; the caller's use of e
+// goes on. The body is not written again, unless the header has outgrown its
+// room. Where the file cannot be changed, the new meta holds as long as the
+// entry stays in memory; where another entry has taken the place of e, only
+// for the caller.
+func (z *Zone) Update(e *Entry, m Meta) *Entry {
+	m.own()
+	next := &Entry{key: e.key, text: e.text, meta: m, slot: e.slot, body: e.body, proof: e.proof, hits: e.hitsNow(z)}
+	next.body.refs.Add(1)
+	next.refs.Store(1)
+	next.slot.sequence++
+	next.slot.written = unixNano()
+	if m.size() > e.slot.size {
+		z.rewrite(e, next)
+		return next
+	}
+	mu := z.lockPath(&e.key)
+	defer mu.Unlock()
+	if !z.writeSlot(next) {
+		return next
+	}
+	s, hash := z.locate(&e.key)
+	var before *Entry
+	s.mu.Lock()
+	if i := s.find(&e.key, hash); i != 0 {
+		rec := &s.records[i]
+		rec.proof = next.proof
+		before = z.enliven(s, rec, next)
+		s.changed++
+	}
+	s.mu.Unlock()
+	if before != nil {
+		before.Release()
+	}
+	return next
+}
+
+// hitsNow keeps the count of hits over an update.
+func (e *Entry) hitsNow(z *Zone) uint8 {
+	s, _ := z.locate(&e.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.hits
+}
+
+// writeSlot writes the header of an entry over the older one of its file; the
+// path is locked. It returns false where the file is another entry's now.
+func (z *Zone) writeSlot(e *Entry) bool {
+	f, err := z.sys.Change(z.file(e.key))
+	if err != nil {
+		if isGone(err) {
+			return false
+		}
+		z.faults.report(z, faultWrite, err)
+		return true
+	}
+	defer func() { _ = f.Close() }() // WriteAt has told what failed
+	info, err := f.Stat()
+	if err != nil || proofOf(info) != e.proof {
+		return false
+	}
+	h := header{text: e.text, slotSize: e.slot.size, meta: e.meta, bodyLen: e.body.length, bodySum: e.slot.bodySum,
+		sequence: e.slot.sequence, written: e.slot.written}
+	h.bodyOffset = int64(prologueSize + len(h.text) + 2*h.slotSize)
+	prologue := h.appendPrologue(nil)
+	slot := h.appendSlot(nil, prologueSum(prologue, h.text))
+	// The first header, number one, stands in the first slot.
+	at := len(prologue) + int((h.sequence+1)&1)*h.slotSize
+	if err := z.sys.WriteAt(f, slot, int64(at)); err != nil {
+		z.faults.report(z, faultWrite, err)
+	} else {
+		z.faults.passed(z, faultWrite)
+	}
+	if info, err := f.Stat(); err == nil {
+		e.proof = proofOf(info)
+	}
+	return true
+}
+
+func isGone(err error) bool {
+	e, ok := err.(*fs.PathError)
+	return ok && e.Err == syscall.ENOENT
+}
+
+// rewrite makes a new file with the header of next and the body of e.
+func (z *Zone) rewrite(e, next *Entry) {
+	f, err := z.Begin(FillOptions{Key: e.key, Text: e.text, Meta: next.meta, Length: e.body.length})
+	if err != nil {
+		return // logged where it is the disk's fault
+	}
+	f.replaces = e.proof
+	if err := z.copyBody(f, e); err != nil {
+		f.Abort()
+		return
+	}
+	_ = f.Commit() // logged by itself; next serves this request in any case
+}
+
+// copyBody writes the body of an entry to a fill.
+func (z *Zone) copyBody(f *Fill, e *Entry) error {
+	if mem, ok := e.Bytes(); ok {
+		_, err := f.Write(mem)
+		return err
+	}
+	buf := z.buffer()
+	defer z.buffers.Put(buf)
+	for at := int64(0); at < e.body.length; {
+		n, err := e.body.file.ReadAt(buf[:min(copyBuffer, e.body.length-at)], e.body.offset+at)
+		if n == 0 {
+			z.faults.report(z, faultRead, err)
+			return err
+		}
+		if _, err := f.Write(buf[:n]); err != nil {
+			return err
+		}
+		at += int64(n)
+	}
+	return nil
+}
