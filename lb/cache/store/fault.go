@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/errorlog"
 )
 
@@ -53,17 +54,17 @@ type faultState struct {
 
 // report notes a failure, and logs it when it is new.
 func (f *faults) report(z *Zone, kind fault, err error) {
-	errno, _ := errors.AsType[syscall.Errno](err)
+	number, _ := errors.AsType[syscall.Errno](err)
 	f.mu.Lock()
 	s := &f.kinds[kind]
-	same := s.errno == errno
+	same := s.errno == number
 	if s.lasts && same {
 		f.mu.Unlock()
 		return
 	}
 	now := time.Now()
 	tell := !same || s.logged.IsZero() || now.Sub(s.logged) >= faultQuiet
-	*s = faultState{errno: errno, lasts: true, told: tell, logged: s.logged}
+	*s = faultState{errno: number, lasts: true, told: tell, logged: s.logged}
 	if tell {
 		s.logged = now
 	}
@@ -99,7 +100,7 @@ func (f *faults) indexFull(z *Zone) {
 
 // describe words an error of the file system as nginx does.
 func describe(err error) string {
-	text := errorlog.System(err).Error()
+	text := errno.Text(err)
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Op + `() "` + e.Path + `" failed (` + text + ")"
 	}
