@@ -18,7 +18,7 @@
 //	 6  access     access/realip.go, then access/satisfy.go
 //	 7  content    static/tryfiles.go, then one of proxy/handler.go,
 //	               static/files.go, stub.go; location.go lists the handlers
-//	 8  pick       upstream/pool.go
+//	 8  pick       proxy/fetch.go, upstream/pool.go
 //	 9  connect    connect/idle.go, else connect/dial.go
 //	10  exchange   proxy/attempt.go; proxy/next.go decides on another attempt
 //	11  reply      proxy/deliver.go or static/reply.go into out.go, which adds what

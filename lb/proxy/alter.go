@@ -15,8 +15,8 @@ type redirectRule struct {
 }
 
 // redirect rewrites a Location or Refresh field by the first rule that fits.
-func (x *exchange) redirect(f *request.Field) {
-	head := &x.r.Upstream
+func (d *delivery) redirect(f *request.Field) {
+	head := &d.r.Upstream
 	value := head.Value(f)
 	at := 0
 	if f.ID == request.FieldRefresh {
@@ -26,18 +26,18 @@ func (x *exchange) redirect(f *request.Field) {
 		}
 		at = i + len("url=")
 	}
-	for i := range x.h.redirects {
-		target, ok := x.h.redirects[i].apply(x.r, value[at:])
+	for i := range d.h.redirects {
+		target, ok := d.h.redirects[i].apply(d.r, value[at:])
 		if !ok {
 			continue
 		}
 		f.Skip = true
 		if f.ID == request.FieldLocation {
-			x.r.Reply.Location = target
+			d.r.Reply.Location = target
 			return
 		}
-		whole := append(x.r.Arena().Take(), value[:at]...)
-		x.r.Reply.Add(f.ID.String(), x.r.Arena().Keep(append(whole, target...)))
+		whole := append(d.r.Arena().Take(), value[:at]...)
+		d.r.Reply.Add(f.ID.String(), d.r.Arena().Keep(append(whole, target...)))
 		return
 	}
 }

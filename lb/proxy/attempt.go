@@ -204,6 +204,7 @@ func (x *exchange) interim() *failure {
 // frame decides where the reply ends.
 func (x *exchange) frame() *failure {
 	if x.line.Status == 101 {
+		x.reusing = false
 		return x.checkUpgrade()
 	}
 	f, length, keep, bad := http1.ReplyFraming(x.verb(), &x.line, &x.r.Upstream)

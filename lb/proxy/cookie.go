@@ -54,12 +54,12 @@ func (c *compiler) cookieRewrites(list []config.CookieRewrite) (rules []redirect
 }
 
 // cookie rewrites one Set-Cookie field.
-func (x *exchange) cookie(f *request.Field) {
-	rules := &x.h.cookies
+func (d *delivery) cookie(f *request.Field) {
+	rules := &d.h.cookies
 	if rules.domains == nil && rules.paths == nil && rules.flags == nil {
 		return
 	}
-	value := x.r.Upstream.Value(f)
+	value := d.r.Upstream.Value(f)
 	var out, name []byte
 	changed := false
 	for i, part := range bytes.Split(value, []byte(";")) {
@@ -70,15 +70,15 @@ func (x *exchange) cookie(f *request.Field) {
 			out = append(out, part...)
 			continue
 		}
-		if rewritten, ok := x.attribute(key, val); ok {
+		if rewritten, ok := d.attribute(key, val); ok {
 			part = append(append(bytes.Clone(key), '='), rewritten...)
 			changed = true
 		}
 		out = append(append(out, "; "...), part...)
 	}
 	for i := range rules.flags {
-		if rules.flags[i].fits(x.r, name) {
-			out, changed = rules.flags[i].apply(x.r, out), true
+		if rules.flags[i].fits(d.r, name) {
+			out, changed = rules.flags[i].apply(d.r, out), true
 			break
 		}
 	}
@@ -86,21 +86,21 @@ func (x *exchange) cookie(f *request.Field) {
 		return
 	}
 	f.Skip = true
-	x.r.Reply.Add("Set-Cookie", out)
+	d.r.Reply.Add("Set-Cookie", out)
 }
 
 // attribute rewrites Domain or Path by the first rule that fits.
-func (x *exchange) attribute(key, val []byte) ([]byte, bool) {
+func (d *delivery) attribute(key, val []byte) ([]byte, bool) {
 	switch {
 	case bytes.EqualFold(key, []byte("domain")):
-		for i := range x.h.cookies.domains {
-			if out, ok := x.h.cookies.domains[i].domain(x.r, val); ok {
+		for i := range d.h.cookies.domains {
+			if out, ok := d.h.cookies.domains[i].domain(d.r, val); ok {
 				return out, true
 			}
 		}
 	case bytes.EqualFold(key, []byte("path")):
-		for i := range x.h.cookies.paths {
-			if out, ok := x.h.cookies.paths[i].apply(x.r, val); ok {
+		for i := range d.h.cookies.paths {
+			if out, ok := d.h.cookies.paths[i].apply(d.r, val); ok {
 				return out, true
 			}
 		}

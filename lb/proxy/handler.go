@@ -1,234 +1,42 @@
 package proxy
 
 import (
-	"net/http"
-	"sync"
-	"sync/atomic"
-	"time"
-
-	"github.com/weir-lb/weir/lb/connect"
-	"github.com/weir-lb/weir/lb/errorlog"
-	"github.com/weir-lb/weir/lb/http1"
 	"github.com/weir-lb/weir/lb/request"
-	"github.com/weir-lb/weir/lb/upstream"
-	"github.com/weir-lb/weir/lb/variable"
-	"github.com/weir-lb/weir/lb/wire"
 )
 
-// Target is an upstream as requests see it: its pool may be swapped while they
-// run, its idle connections outlive every pool.
-type Target struct {
-	Name string
-	Pool *atomic.Pointer[upstream.Pool]
-	Idle *connect.Group
-	Key  *variable.Text // of the hash methods
-}
-
-// Handler proxies the requests of one location.
+// Handler proxies the requests of one location: it delivers to clients what a
+// Fetcher gets from the upstream, or from a cache before it.
 type Handler struct {
-	settings
-	target  *Target  // nil: found per request
-	resolve Resolve  // for targets with variables
-	conn    *profile // how peers are reached
-	host    []byte   // $proxy_host and $proxy_port of a fixed target
-	port    []byte
+	rules
+	// Source is where replies come from; at first the upstream. What is put
+	// before it must hand on to it.
+	Source request.Fetcher
 }
 
-// exchange is the state of one request on its way to an upstream and back.
-type exchange struct {
-	h          *Handler
-	r          *request.Request
-	target     *Target
-	pool       *upstream.Pool
-	args       upstream.PickArgs
-	uri        []byte // as rendered for the peer
-	dynamicURI []byte // what the variables of proxy_pass gave, nil: no URI
-	out        []byte // head, and small body, of the request sent
-	body       body
-	conn       *connect.Conn
-	start      int64 // wire.Now of the first attempt and of the current one
-	begun      int64
-	now        int64 // the last reading of the clock; one serves for all that follows at once
-	tries      int   // attempts left
-	base       int   // attempts made before this handler, ahead of an internal redirect
-	sent       bool  // part of the request may have reached a peer
-	tls        bool
-	shown      shown
-	doing      string // what an attempt is at, in the words of the error log
-
-	line      http1.ReplyLine
-	decoder   http1.Decoder
-	reusing   bool   // the connection may serve another exchange
-	spool     *spool // between a slow client and the upstream; nil: none is needed
-	limit     int64  // proxy_limit_rate in bytes per second, 0: none
-	bodyBegan int64  // wire.Now
-	slow      bool   // the client does not keep up with the upstream
-
-	watching bool
-	gone     atomic.Bool
-	onPause  func()
-	onGone   func()
-	cancel   func() // of a dial; nil otherwise
-}
-
-var exchanges = sync.Pool{New: func() any {
-	x := &exchange{}
-	x.onPause, x.onGone = x.paused, x.left
-	return x
-}}
-
-// Serve implements request.Handler: the story of one proxied request.
+// Serve implements request.Handler: the story of one reply.
 func (h *Handler) Serve(r *request.Request) request.Verdict {
-	x := exchanges.Get().(*exchange)
-	defer x.free()
-	x.h, x.r = h, r
+	body, verdict := h.Source.Fetch(r)
+	if body == nil {
+		return verdict
+	}
+	d := delivery{h: h, r: r, body: body}
+	defer d.close()
 
-	// Where to: the group of the location, or the one its variables name.
-	if status := x.aim(); status != 0 {
-		return r.Reject(status)
+	// Some replies are not for the client: an error that a page stands ready
+	// for, and one that only names another location.
+	if r.Reply.Status == 101 {
+		return d.tunnel()
 	}
-	if h.Method != nil && !isMethod(h.Method.Value(r)) {
-		r.LogError(errorlog.Error, "invalid method for upstream")
-		return r.Reject(http.StatusInternalServerError)
+	if h.InterceptErrors && r.Reply.Status >= 300 && r.Site.Catches(r.Reply.Status) {
+		return d.intercept()
 	}
-	// The body is taken in first, so that a slow client holds no peer, unless
-	// it is to be passed on as it comes.
-	if err := x.body.open(x); err != nil {
-		return x.refuse(err)
+	if verdict, taken := d.accelerate(); taken {
+		return verdict
 	}
-	x.render()
-
-	x.now = wire.Now()
-	x.start = x.now
-	x.pool = x.target.Pool.Load()
-	x.base = len(r.Attempts)
-	x.tries = x.pool.Tries()
-	if h.NextTries > 0 {
-		x.tries = min(x.tries, h.NextTries)
+	// The head, less what concerns weir only, then the body as it comes.
+	d.filter()
+	if err := r.Out.Begin(); err != nil {
+		return d.lost()
 	}
-	for {
-		// Pick: sticky hint first, then the method.
-		peer, err := x.pick()
-		if err != nil {
-			return x.noPeer(err)
-		}
-		// One attempt: connect, send, wait for the head.
-		failure := x.attempt(peer)
-		if failure == nil {
-			failure = x.judge()
-		}
-		if failure == nil {
-			break
-		}
-		// Another peer, or the answer that tells of the failure.
-		if again := x.next(failure); !again {
-			return x.giveUp(failure)
-		}
-	}
-	if x.line.Status == 101 {
-		return x.tunnel()
-	}
-	return x.deliver()
-}
-
-// pick takes a peer for the next attempt.
-func (x *exchange) pick() (*upstream.Peer, error) {
-	x.begun = x.now
-	x.args.Now = x.now
-	x.args.Client = x.r.Client
-	if x.target.Key != nil {
-		x.args.Key = x.target.Key.Value(x.r)
-	}
-	if len(x.r.Attempts) > 0 {
-		x.pool = x.target.Pool.Load() // it may have been swapped since
-	}
-	x.tries--
-	return x.pool.Pick(&x.args)
-}
-
-// noPeer answers when no peer can take the request.
-func (x *exchange) noPeer(err error) request.Verdict {
-	x.r.Attempts = append(x.r.Attempts, request.Attempt{
-		Addr: x.target.Name, Status: 502, Connect: -1, Header: -1, Response: 0,
-	})
-	x.describe(x.target.Name)
-	x.r.Logf(errorlog.Error, "%v "+connecting, err)
-	return x.r.Reject(502)
-}
-
-// refuse answers for a body that could not be taken in.
-func (x *exchange) refuse(err *request.Error) request.Verdict {
-	if err.Source == request.Internal {
-		x.r.LogError(errorlog.Crit, err.Error())
-	} else if err.Reason != "" {
-		x.r.LogError(errorlog.Info, err.Error())
-	}
-	x.r.Reply.Close = true
-	return x.r.Reject(err.Status)
-}
-
-// attemptNow is the attempt that runs.
-func (x *exchange) attemptNow() *request.Attempt { return &x.r.Attempts[len(x.r.Attempts)-1] }
-
-// since reads the clock and returns the time from the attempt's begin.
-func (x *exchange) since() time.Duration {
-	x.now = wire.Now()
-	return time.Duration(x.now - x.begun)
-}
-
-// paused runs when an upstream lets us wait: what the client has not got yet
-// is sent, and from now on the client is watched, lest an upstream work for
-// someone who has left.
-func (x *exchange) paused() {
-	if x.r.Reply.HeadSent && x.spool == nil {
-		_ = x.r.Out.Flush() // an error shows at the next write
-	}
-	x.watch()
-	if x.body.upload != nil {
-		x.uploading()
-	}
-}
-
-func (x *exchange) watch() {
-	if !x.watching && !x.h.IgnoreClientAbort {
-		x.watching = true
-		x.r.Out.Watch(x.onGone)
-	}
-}
-
-func (x *exchange) unwatch() {
-	if x.watching {
-		x.r.Out.Unwatch()
-		x.watching = false
-	}
-}
-
-// left runs on another goroutine when the watched client has gone.
-func (x *exchange) left() {
-	x.gone.Store(true)
-	if x.cancel != nil {
-		x.cancel()
-	}
-	if x.conn != nil {
-		x.conn.Interrupt()
-	}
-}
-
-// free gives everything back.
-func (x *exchange) free() {
-	_ = x.endSpool(true) // only after a way out that did not end it
-	x.unwatch()
-	x.body.close()
-	if x.conn != nil { // a way out that did not end the attempt: nothing of it is trusted
-		x.drop()
-	}
-	x.args.Reset()
-	x.h, x.r, x.target, x.pool, x.cancel = nil, nil, nil, nil, nil
-	x.shown = shown{}
-	x.uri, x.dynamicURI, x.sent, x.reusing, x.slow = nil, nil, false, false, false
-	x.gone.Store(false)
-	if cap(x.out) > 64<<10 {
-		x.out = nil
-	}
-	exchanges.Put(x)
+	return d.pass()
 }

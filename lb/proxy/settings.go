@@ -11,14 +11,13 @@ import (
 	"github.com/weir-lb/weir/lb/variable"
 )
 
-// settings are the proxy_* directives of a location, made ready.
+// settings are the proxy_* directives of a location that say how replies are
+// fetched, made ready.
 type settings struct {
-	Method, SetBody             *variable.Text // nil: the client's own
-	PassHeaders, PassBody       bool
-	PassTrailers                bool
-	InterceptErrors             bool
-	Buffering, RequestBuffering bool
-	IgnoreClientAbort           bool
+	Method, SetBody       *variable.Text // nil: the client's own
+	PassHeaders, PassBody bool
+	RequestBuffering      bool
+	IgnoreClientAbort     bool
 
 	ConnectTimeout, SendTimeout, ReadTimeout time.Duration
 
@@ -28,27 +27,17 @@ type settings struct {
 
 	set         []setField
 	strip       fieldSet // fields of the request that are not passed on
-	hide        fieldSet // fields of the reply that are not passed on
-	ignore      uint64   // fields of the reply that are not acted upon
-	redirects   []redirectRule
-	cookies     cookieRules
-	versionLine []byte // " HTTP/1.1" and the line's end
-	plainOld    bool   // HTTP/1.0: a body's length must be known
+	versionLine []byte   // " HTTP/1.1" and the line's end
+	plainOld    bool     // HTTP/1.0: a body's length must be known
 	keeping     request.Keeping
 	earlyHints  []*variable.Text
 	limits      http1.Limits // of reply heads
 
-	limitRate    *variable.Text // proxy_limit_rate; nil: none
-	bufferMemory int            // proxy_buffers in bytes
-	maxTempFile  int64
-	tempDir      string
+	limitRate *variable.Text // proxy_limit_rate; nil: none
 
 	url         *variable.Text // of proxy_pass with variables
 	uri, prefix []byte         // what replaces the location's part of the path
 }
-
-// heeds tells whether a field of the reply is acted upon.
-func (s *settings) heeds(id request.FieldID) bool { return s.ignore&(1<<id) == 0 }
 
 // Env is what the settings of a location need from outside.
 type Env struct {
@@ -65,8 +54,23 @@ type Env struct {
 // New compiles the proxy settings of a location. Errors name the directive's
 // place, as configuration errors do.
 func New(conf *config.Location, env *Env) (*Handler, error) {
+	c := compiler{table: env.Table}
+	h := &Handler{rules: c.rules(conf)}
+	if c.err != nil {
+		return nil, c.err
+	}
+	source, err := newFetcher(conf, env)
+	if err != nil {
+		return nil, err
+	}
+	h.Source = source
+	return h, nil
+}
+
+// newFetcher compiles the way to the upstream.
+func newFetcher(conf *config.Location, env *Env) (*Fetcher, error) {
 	pass, ps := conf.Proxy, &conf.ProxySettings
-	h := &Handler{resolve: env.Resolve}
+	h := &Fetcher{resolve: env.Resolve}
 	h.take(conf)
 	c := compiler{table: env.Table}
 	h.limitRate = c.optional(ps.LimitRate)
@@ -75,9 +79,6 @@ func New(conf *config.Location, env *Env) (*Handler, error) {
 		h.earlyHints = append(h.earlyHints, c.text(t))
 	}
 	h.set, h.strip = c.setFields(ps)
-	h.hide, h.ignore = hidden(ps), ignored(ps)
-	h.redirects = c.redirects(pass, ps)
-	h.cookies = c.cookieRules(ps)
 	if pass.Vars {
 		h.url = c.text(pass.URL)
 	}
@@ -104,9 +105,8 @@ func New(conf *config.Location, env *Env) (*Handler, error) {
 // take copies what needs no compiling.
 func (s *settings) take(conf *config.Location) {
 	ps := &conf.ProxySettings
-	s.PassHeaders, s.PassBody, s.PassTrailers = ps.PassHeaders, ps.PassBody, ps.PassTrailers
-	s.InterceptErrors, s.IgnoreClientAbort = ps.InterceptErrors, ps.IgnoreClientAbort
-	s.Buffering, s.RequestBuffering = ps.Buffering, ps.RequestBuffering
+	s.PassHeaders, s.PassBody = ps.PassHeaders, ps.PassBody
+	s.IgnoreClientAbort, s.RequestBuffering = ps.IgnoreClientAbort, ps.RequestBuffering
 	s.ConnectTimeout, s.SendTimeout, s.ReadTimeout = ps.ConnectTimeout, ps.SendTimeout, ps.ReadTimeout
 	s.NextUpstream, s.NextTries, s.NextTimeout = ps.NextUpstream, ps.NextUpstreamTries, ps.NextUpstreamTimeout
 	s.versionLine = []byte(" HTTP/1.1\r\n")
@@ -114,8 +114,6 @@ func (s *settings) take(conf *config.Location) {
 		s.versionLine, s.plainOld = []byte(" HTTP/1.0\r\n"), true
 	}
 	s.keeping = request.Keeping{Memory: conf.ClientBodyBufferSize, Dir: conf.ClientBodyTempPath.Path}
-	s.bufferMemory = int(ps.Buffers.Size) * int(ps.Buffers.Number)
-	s.maxTempFile, s.tempDir = ps.MaxTempFileSize, ps.TempPath.Path
 	size := int(ps.BufferSize)
 	s.limits = http1.Limits{LineSize: size, FieldSize: size, TotalSize: size, Underscores: true, IgnoreInvalid: true}
 }
@@ -177,68 +175,6 @@ func (c *compiler) setFields(ps *config.ProxySettings) (set []setField, strip fi
 		set = append(set, setField{name: s.Name, lead: []byte(s.Name + ": "), value: c.text(s.Value)})
 	}
 	return set, strip
-}
-
-// hidden are the fields of a reply that concern weir and the upstream only.
-func hidden(ps *config.ProxySettings) (hide fieldSet) {
-	for _, id := range []request.FieldID{
-		request.FieldDate, request.FieldServer, request.FieldXPad, request.FieldXAccelExpires,
-		request.FieldXAccelRedirect, request.FieldXAccelLimitRate, request.FieldXAccelBuffering, request.FieldXAccelCharset,
-	} {
-		hide.known |= 1 << id
-	}
-	for _, name := range ps.HideHeaders {
-		hide.add(name)
-	}
-	for _, name := range ps.PassFields {
-		hide.remove(name)
-	}
-	return hide
-}
-
-func ignored(ps *config.ProxySettings) (mask uint64) {
-	for _, name := range ps.IgnoreHeaders {
-		mask |= 1 << request.Known([]byte(name))
-	}
-	return mask &^ (1 << request.FieldOther)
-}
-
-// redirects compiles proxy_redirect; its default makes what names the
-// upstream's own URL name the location.
-func (c *compiler) redirects(pass *config.ProxyPass, ps *config.ProxySettings) (rules []redirectRule) {
-	if ps.RedirectOff {
-		return nil
-	}
-	list := ps.Redirects
-	if len(list) == 0 {
-		list = []config.ProxyRedirect{{Default: true}}
-	}
-	for _, d := range list {
-		if d.Default {
-			if from, to, ok := defaultRedirect(pass); ok {
-				rules = append(rules, redirectRule{from: c.text(from), to: c.text(to)})
-			}
-			continue
-		}
-		rule := redirectRule{to: c.text(d.To)}
-		if d.Regex != nil {
-			rule.regex = c.regex(d.Regex)
-		} else {
-			rule.from = c.text(d.From)
-		}
-		rules = append(rules, rule)
-	}
-	return rules
-}
-
-func defaultRedirect(pass *config.ProxyPass) (from, to config.Text, ok bool) {
-	switch {
-	case pass.Vars:
-		return from, to, false
-	case pass.HasURI:
-		return config.Text{Value: pass.URL.Value}, config.Text{Value: pass.Prefix}, true
-	}
-	return config.Text{Value: pass.URL.Value + "/"}, config.Text{Value: "/"}, true
 }
 
 // AddVariables puts the variables of this package into a table.

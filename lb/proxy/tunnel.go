@@ -21,27 +21,30 @@ func (x *exchange) checkUpgrade() *failure {
 		message: "upstream switched protocols without being asked to while reading response header from upstream"}
 }
 
+// relayer is the body of a 101: a connection that has left HTTP.
+type relayer interface{ relay(client request.Tunnel) }
+
 // tunnel relays bytes in both directions after a 101, until one side ends or
 // nothing has moved for proxy_read_timeout.
-func (x *exchange) tunnel() request.Verdict {
-	r := x.r
-	r.Reply.Status, r.Reply.Length, r.Reply.NoBody = 101, -1, true
-	r.Reply.Reason = r.Upstream.Bytes(x.line.Reason)
-	r.Reply.Head = &r.Upstream
-	x.filter()
+func (d *delivery) tunnel() request.Verdict {
+	r := d.r
+	r.Reply.Length, r.Reply.NoBody = -1, true
+	d.filter()
 	r.Reply.Close = true
+	peer, ok := d.body.(relayer)
+	if !ok {
+		return d.lost()
+	}
 	client, ok := r.Out.Tunnel()
 	if !ok {
-		return x.lost()
+		return d.lost()
 	}
-	x.relay(client)
-	x.now = wire.Now()
-	x.succeed()
-	x.drop()
+	peer.relay(client)
 	return request.Done
 }
 
-// relay moves bytes both ways; it returns when both directions have ended.
+// relay moves bytes both ways; it returns when both directions have ended. The
+// attempt is over then.
 func (x *exchange) relay(client request.Tunnel) {
 	a, c := x.attemptNow(), x.conn
 	var last atomic.Int64

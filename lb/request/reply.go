@@ -27,6 +27,7 @@ type Reply struct {
 	Local        bool         // the reply was made by weir, not by an upstream
 	Cacheable    bool         // answered from a file: conditional requests apply
 	Hurry        bool         // unbuffered: body bytes leave at once
+	Aside        bool         // another goroutine writes the body: nobody else may use Out
 
 	HeadSent  bool
 	Sent      int64 // all bytes written to the client for this reply

@@ -1,0 +1,217 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/request"
+	"github.com/weir-lb/weir/lb/wire"
+)
+
+// answer makes the exchange the reply's body: it is request.Incoming from now
+// on.
+func (x *exchange) answer() {
+	x.doing = readingBody
+	x.answered = true
+	p := &x.r.Reply
+	p.Status, p.Reason = x.line.Status, x.r.Upstream.Bytes(x.line.Reason)
+}
+
+// Next implements request.Incoming.
+func (x *exchange) Next() (request.Piece, error) {
+	if x.bodyBegan == 0 {
+		x.limit, x.bodyBegan = x.limitedRate(), x.now
+	}
+	for !x.decoder.Done() {
+		piece, err := x.buffered()
+		switch {
+		case err != nil:
+			return request.Piece{}, x.brokenOff(err)
+		case len(piece) > 0:
+			return request.Piece{Bytes: piece}, nil
+		case x.decoder.Done():
+		default:
+			if err := x.receive(); err != nil {
+				return request.Piece{}, err
+			}
+		}
+	}
+	x.finish()
+	return request.Piece{}, io.EOF
+}
+
+// buffered takes the next piece out of what has been received.
+func (x *exchange) buffered() ([]byte, error) {
+	a := x.attemptNow()
+	for b := x.conn.Buffered(); len(b) > 0 && !x.decoder.Done(); b = x.conn.Buffered() {
+		piece, used, bad := x.decoder.Next(b)
+		if bad != nil {
+			return nil, &framingError{bad}
+		}
+		a.Received += int64(used)
+		a.Length += int64(len(piece))
+		x.conn.Consume(used)
+		if len(piece) > 0 || used == 0 {
+			return piece, nil
+		}
+	}
+	return nil, nil
+}
+
+// framingError is a reply's body that is not well-formed.
+type framingError struct{ cause error }
+
+// Error tells what is wrong with it.
+func (e *framingError) Error() string {
+	return "upstream sent invalid chunked response: " + e.cause.Error()
+}
+
+// receive waits for more of the body.
+func (x *exchange) receive() error {
+	if x.r.Reply.Hurry {
+		x.flush()
+	}
+	if x.limit > 0 {
+		if err := x.throttle(); err != nil {
+			return err
+		}
+	}
+	now := wire.Now()
+	x.conn.ReadWithin(now, x.h.ReadTimeout)
+	x.conn.OnPause(now, pauseAfter, x.onPause)
+	if x.attemptNow().Length > 32<<10 {
+		x.conn.Enlarge()
+	}
+	if err := x.conn.Fill(); err != nil {
+		if errors.Is(err, io.EOF) && x.decoder.Close() == nil {
+			return nil
+		}
+		return x.brokenOff(err)
+	}
+	x.now = wire.Now()
+	return nil
+}
+
+// Left implements request.Incoming.
+func (x *exchange) Left() int64 {
+	if x.decoder.Done() {
+		return 0
+	}
+	if left := x.decoder.Left(); left > 0 {
+		return left
+	}
+	return -1
+}
+
+// spliceFrom is the length of a rest from which on the kernel moves a body.
+const spliceFrom = 32 << 10
+
+// splicer is an Out into which the kernel can move bytes from a socket.
+type splicer interface {
+	Splice(src *wire.Socket, n int64, patience time.Duration) wire.Splicing
+}
+
+// splice lets the kernel move the rest of a long body whose length is known.
+// What it took from the upstream and the client did not take is the rest;
+// whole tells that the client kept up.
+func (x *exchange) splice(out splicer) (rest []byte, whole bool, err error) {
+	left := x.decoder.Left()
+	if left < spliceFrom || len(x.conn.Buffered()) > 0 || !x.conn.Plain() || x.limit > 0 {
+		return nil, true, nil
+	}
+	x.conn.OnPause(wire.Now(), pauseAfter, x.onPause)
+	done := out.Splice(&x.conn.Socket, left, x.h.ReadTimeout)
+	a := x.attemptNow()
+	got := done.Moved + int64(len(done.Rest))
+	a.Received += got
+	a.Length += got
+	x.decoder.Advance(got)
+	x.now = wire.Now()
+	switch {
+	case done.Source != nil:
+		return nil, false, x.brokenOff(done.Source)
+	case done.Peer != nil:
+		return nil, false, request.ErrLeft
+	}
+	return done.Rest, got == left && len(done.Rest) == 0, nil
+}
+
+// finish ends an attempt whose reply was read whole: the connection is free
+// for others before the client's last bytes are written.
+func (x *exchange) finish() {
+	if x.ended {
+		return
+	}
+	x.ended = true
+	x.reusing = x.reusing && x.decoder.Done()
+	x.succeed()
+	x.keep()
+}
+
+// brokenOff ends a reply that the peer did not complete.
+func (x *exchange) brokenOff(err error) error {
+	if x.gone.Load() || errors.Is(err, wire.ErrInterrupted) {
+		return request.ErrLeft
+	}
+	f := x.failed(err)
+	a := x.attemptNow()
+	a.Response = x.since()
+	x.describe(a.Addr)
+	x.r.LogError(errorlog.Error, f.message)
+	x.ended = true
+	x.drop()
+	x.succeed() // its head came, so that the peer is not shut out for this, as in nginx
+	return &request.Error{Source: request.Upstream, Status: f.status, Reason: f.message}
+}
+
+// Describe implements request.Incoming.
+func (x *exchange) Describe() { x.describe(x.attemptNow().Addr) }
+
+// Close implements request.Incoming. A reply whose rest is not wanted costs
+// the connection.
+func (x *exchange) Close() {
+	switch {
+	case x.ended:
+	case x.decoder.Done() && x.reusing:
+		x.finish()
+	default:
+		x.ended = true
+		x.now = wire.Now()
+		x.succeed()
+		x.drop()
+	}
+	x.free()
+}
+
+// throttle keeps the reading from the upstream below proxy_limit_rate.
+func (x *exchange) throttle() error {
+	due := x.bodyBegan + int64(float64(x.attemptNow().Length)/float64(x.limit)*float64(time.Second))
+	for first := true; ; first = false {
+		left := time.Duration(due - wire.Now())
+		switch {
+		case left <= 0:
+			return nil
+		case x.gone.Load():
+			return request.ErrLeft
+		case first && !x.r.Reply.Aside:
+			x.paused()
+		}
+		time.Sleep(min(left, pauseAfter))
+	}
+}
+
+// limitedRate is proxy_limit_rate for this reply in bytes per second, 0 for
+// none. As in nginx it holds for buffered replies only.
+func (x *exchange) limitedRate() int64 {
+	if x.h.limitRate == nil || x.r.Reply.Hurry {
+		return 0
+	}
+	n, ok := config.ParseSize(string(x.h.limitRate.Value(x.r)))
+	if !ok {
+		return 0
+	}
+	return n
+}
