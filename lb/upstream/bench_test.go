@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -54,16 +55,16 @@ func BenchmarkPick(b *testing.B) {
 	}
 }
 
-// busy is a pool with requests in work at all its peers, each of which takes
-// its own time, so that loads differ and estimates move.
+// busy is a pool with requests in work at all its peers, which end in any
+// order, so that loads differ and estimates move.
 type busy struct {
 	pool *Pool
 	args []PickArgs
-	next int // the oldest request
+	rng  *rand.Rand
 	now  int64
 }
 
-func newBusy(b *testing.B, m Method, weighted bool) *busy {
+func newBusy(b testing.TB, m Method, weighted bool) *busy {
 	const peers, each = 1000, 4
 	list := servers(peers)
 	for i := range list {
@@ -72,17 +73,15 @@ func newBusy(b *testing.B, m Method, weighted bool) *busy {
 		}
 	}
 	p := mustPool(b, Config{Method: m, Servers: list}, nil)
-	return &busy{pool: p, args: make([]PickArgs, peers*each)}
+	return &busy{pool: p, args: make([]PickArgs, peers*each), rng: rand.New(rand.NewPCG(1, 2))}
 }
 
-// step ends the oldest request and begins another.
+// step ends one request and begins another.
 func (y *busy) step() {
-	a := &y.args[y.next]
-	y.next = (y.next + 1) % len(y.args)
+	a := &y.args[y.rng.IntN(len(y.args))]
 	y.now += int64(20 * time.Microsecond)
 	if a.peer != nil {
 		took := time.Duration(y.now - a.Now)
-		took -= took * time.Duration(a.peer.Addr.AddrPort.Addr().As4()[3]) / 512
 		y.pool.Release(a, Outcome{Now: y.now, Status: 200, HeaderTime: took, ResponseTime: took})
 	}
 	a.Reset()

@@ -39,6 +39,7 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 		p.backup = nil
 	}
 	for _, g := range p.groups() {
+		g.inUse = old == nil // else TakeOver says so
 		for i := range g.peers {
 			g.peers[i].shared = p.shared
 		}
@@ -81,7 +82,7 @@ func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[i
 	}
 	g.slots, g.peers = make([]slot, n), make([]Peer, n)
 	g.records, g.loads = make([]*resident, n), make([]int64, n)
-	g.ages = make([]*inflight, n)
+	g.ages, g.until = make([]*inflight, n), make([]int64, n)
 	fresh := newRecords(n, len(known) == 0)
 	n = 0
 	for i := range servers {
@@ -147,7 +148,7 @@ func (g *group) settle(n int, s *Server, fresh func() *resident, known map[ident
 	r := known[id]
 	if r == nil {
 		r = fresh()
-		r.identity = id
+		r.identity, r.until = id, &g.until[n]
 		*r.hot = hot{checked: longAgo, effective: int32(s.Weight), steps: [2]int16{grain, grain}}
 	}
 	p.resident, g.records[n], g.ages[n] = r, r, r.inflight

@@ -38,11 +38,13 @@ func (p *Pool) judged(said opinion) *Pool {
 	return &next
 }
 
-// copied returns a group with slots and peers of its own.
+// copied returns a group with slots, peers and loads of its own, which is not
+// in use yet.
 func (g *group) copied() *group {
 	next := *g
 	next.slots = append([]slot(nil), g.slots...)
 	next.peers = append([]Peer(nil), g.peers...)
+	next.loads, next.until, next.inUse = make([]int64, len(g.loads)), make([]int64, len(g.until)), false
 	for i := range next.peers {
 		next.peers[i].slot = &next.slots[i]
 	}

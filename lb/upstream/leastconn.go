@@ -18,7 +18,7 @@ func (leastConn) pick(g *group, a *PickArgs, now int64) int {
 	for i := range slots {
 		s := &slots[i]
 		h := s.hot
-		load := int64(h.conns)
+		load := g.proportion(s, int64(h.conns))
 		if !s.open(h, now) {
 			load = closed
 		}

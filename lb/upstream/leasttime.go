@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -52,7 +53,7 @@ func (m leastTime) weigh(g *group, now int64) (least int64, late bool) {
 		if step > grain && now-h.checked > int64(s.failTimeout) {
 			late = true
 		}
-		load := step * (1 + int64(h.conns))
+		load := g.proportion(s, step*(1+int64(h.conns)))
 		loads[i] = load
 		least = min(least, load)
 	}
@@ -64,46 +65,69 @@ func (m leastTime) weigh(g *group, now int64) (least int64, late bool) {
 func (m leastTime) refine(g *group, now int64) {
 	for i, load := range g.loads {
 		if load != closed && g.slots[i].late(m.measure, now) {
-			g.loads[i] = m.step(&g.slots[i], g.records[i], now) * (1 + int64(g.slots[i].hot.conns))
+			s := &g.slots[i]
+			g.loads[i] = g.proportion(s, m.step(s, g.records[i], now)*(1+int64(s.hot.conns)))
 		}
 	}
 }
 
 // watch computes the loads with the age of the requests in work, and returns
-// the least. Each pick
-// moves the average age of every peer that can take the request, so all are
-// looked at; what a peer costs is one line of memory more than without, and
-// arithmetic only while its average is not yet at rest.
+// the least. Each pick moves the average age of every peer that can take the
+// request, but most averages are at rest, and stay so within a millisecond:
+// only loads that may have changed are computed anew.
 func (m leastTime) watch(g *group, a *PickArgs, now int64) int64 {
+	if !g.inUse { // what happens to its peers is not told to it
+		clear(g.until)
+	}
 	least := int64(closed)
-	slots, which, tried := g.slots, m.measure.index(), a.tried.n > 0
-	loads, ages := g.loads[:len(slots)], g.ages[:len(slots)]
 	ms := a.Now / int64(time.Millisecond)
-	for i := range slots {
-		s := &slots[i]
-		h := s.hot
-		if !s.open(h, now) || tried && a.tried.test(i) {
-			loads[i] = closed
-			continue
+	until := g.until
+	loads := g.loads[:len(until)]
+	for i := range until {
+		if ms >= until[i] && !(a.tried.n > 0 && a.tried.test(i)) {
+			loads[i], until[i] = m.observed(g, i, a.Now)
 		}
-		f := ages[i]
-		step := int64(h.steps[which])
-		if step > grain && now-h.checked > int64(s.failTimeout) {
-			step = m.faded(s, g.records[i], a.Now)
-		} else if f.requests > 0 {
-			if !f.rests(ms) {
-				f.observe(ms)
-			}
-			if f.steps[which] == 0 {
-				f.steps[which] = int16(cluster(max(g.records[i].times[which], f.average)))
-			}
-			step = int64(f.steps[which])
-		}
-		load := step * (1 + int64(h.conns))
-		loads[i] = load
-		least = min(least, load)
+		least = min(least, loads[i])
+	}
+	if a.tried.n > 0 {
+		g.close(&a.tried)
+		least = slices.Min(loads)
 	}
 	return least
+}
+
+// observed lets the ages of a peer's requests in work flow into their average,
+// and returns its load and the ms from which on that must be computed anew even
+// if nothing happens to the peer; 0: at the next pick.
+func (m leastTime) observed(g *group, i int, at int64) (load, until int64) {
+	s, which := &g.slots[i], m.measure.index()
+	h, f := s.hot, g.ages[i]
+	now, ms := at/int64(time.Second), at/int64(time.Millisecond)
+	turn := (h.checked + int64(s.failTimeout) + 1) * 1000 // ms: failures are forgiven then, and times begin to fade
+	switch {
+	case h.conns >= s.room:
+		return closed, math.MaxInt64
+	case !s.live(h, now):
+		return closed, turn
+	case int64(h.steps[which]) > grain && now-h.checked > int64(s.failTimeout):
+		return g.proportion(s, m.faded(s, g.records[i], at)*(1+int64(h.conns))), 0
+	}
+	step, until := int64(h.steps[which]), int64(math.MaxInt64)
+	if step > grain {
+		until = turn
+	}
+	if f.requests > 0 {
+		until = ms + 1
+		if !f.rests(ms) {
+			f.observe(ms)
+			until = 0
+		}
+		if f.steps[which] == 0 {
+			f.steps[which] = int16(cluster(max(g.records[i].times[which], f.average)))
+		}
+		step = int64(f.steps[which])
+	}
+	return g.proportion(s, step*(1+int64(h.conns))), until
 }
 
 // faded returns the step of a peer that was not picked for long, the age of its

@@ -9,6 +9,23 @@ import (
 // closed is the load of a peer that cannot take the request.
 const closed = math.MaxInt64
 
+// proportion puts a load into proportion to the weight of s: smaller is
+// lighter, and equal is as heavy to the last bit. With weights that are all the
+// same it is the load; else the quotient, of which no two are taken for equal
+// that are not as long as load times weight stays below 2^52.
+func (g *group) proportion(s *slot, load int64) int64 {
+	if g.even {
+		return load
+	}
+	return quotient(load, s.weight)
+}
+
+// quotient is a fraction as an integer that compares like it: the bits of a
+// float that is not negative do.
+func quotient(load int64, weight int32) int64 {
+	return int64(math.Float64bits(float64(load) / float64(weight)))
+}
+
 // lightest returns the position of the peer whose load is least in proportion
 // to its weight, -1 if all are closed. Equal ones take turns. least is the
 // least of the loads.
@@ -20,18 +37,11 @@ func (g *group) lightest(least int64, drift bool) int {
 	if least == closed {
 		return -1
 	}
-	if !g.even {
-		best, many := g.first()
-		if !many {
-			return best
-		}
-		return g.tie(best, drift)
-	}
 	best := slices.Index(g.loads, least)
 	if !slices.Contains(g.loads[best+1:], least) {
 		return best
 	}
-	return g.tieEven(best)
+	return g.tie(best, drift && !g.even)
 }
 
 // close takes the peers tried already out of the choice.
@@ -41,29 +51,10 @@ func (g *group) close(t *tried) {
 	}
 	for w := range len(t.bits) + len(t.more) {
 		for word := t.word(w); word != 0; word &= word - 1 {
-			g.loads[w<<6+bits.TrailingZeros64(word)] = closed
+			i := w<<6 + bits.TrailingZeros64(word)
+			g.loads[i], g.until[i] = closed, 0
 		}
 	}
-}
-
-// first returns the first position with the least load in proportion to the
-// weight and whether there are more. Fractions are compared by
-// cross-multiplication.
-func (g *group) first() (best int, many bool) {
-	best = -1
-	var least, weight int64 // of best
-	for i, load := range g.loads {
-		if load == closed {
-			continue
-		}
-		w := int64(g.slots[i].weight)
-		if mine, other := load*weight, least*w; best < 0 || mine < other {
-			best, many, least, weight = i, false, load, w
-		} else if mine == other {
-			many = true
-		}
-	}
-	return best, many
 }
 
 // tie moves the weights of the peers from position first on that are equal to
@@ -71,41 +62,24 @@ func (g *group) first() (best int, many bool) {
 func (g *group) tie(first int, drift bool) int {
 	slots := g.slots[first:]
 	loads := g.loads[first:][:len(slots)]
-	least, weight := loads[0], int64(slots[0].weight)
+	equal := loads[0]
+	var load int64 // of the first, without its weight
+	if drift {
+		load = int64(math.Round(math.Float64frombits(uint64(equal)) * float64(slots[0].weight)))
+	}
 	best, lead, total := 0, int64(math.MinInt64), int64(0)
-	for i, load := range loads {
-		s := &slots[i]
-		if load == closed || load*weight != least*int64(s.weight) {
+	for i := range slots {
+		if loads[i] != equal {
 			continue
 		}
+		s := &slots[i]
 		h := s.hot
 		total += h.advance(s)
 		if h.current > lead {
 			best, lead = i, h.current
 			if drift {
-				weight = int64(s.weight)
+				equal = quotient(load, s.weight)
 			}
-		}
-	}
-	slots[best].hot.current -= total
-	return first + best
-}
-
-// tieEven is tie for peers of the same weight, where there is no drift.
-func (g *group) tieEven(first int) int {
-	slots := g.slots[first:]
-	loads := g.loads[first:][:len(slots)]
-	least := loads[0]
-	best, lead, total := 0, int64(math.MinInt64), int64(0)
-	for i := range slots {
-		if loads[i] != least {
-			continue
-		}
-		s := &slots[i]
-		h := s.hot
-		total += h.advance(s)
-		if h.current > lead {
-			best, lead = i, h.current
 		}
 	}
 	slots[best].hot.current -= total

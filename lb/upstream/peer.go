@@ -115,8 +115,12 @@ type resident struct {
 	accessed int64    // seconds: the last failure
 	times    [2]int64 // moving averages in ms by Measure.index; 0: none yet
 	inflight *inflight
+	until    *int64 // in group.until of the pool in use
 	counters counters
 }
+
+// moved says that something happened to the peer on which its load depends.
+func (r *resident) moved() { *r.until = 0 }
 
 // identity tells whether a peer of a new Pool is one of the old Pool. nth
 // counts equal lines, which are different peers.

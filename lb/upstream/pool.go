@@ -63,6 +63,10 @@ type group struct {
 	table   any                // what the method prepared for this group
 	even    bool               // all weights are the same
 	loads   []int64            // what lightest compares; a scratch, under the lock
+	// until says before which ms loads, as leastTime.watch computed them, are
+	// true unless something happens to the peer; see resident.moved.
+	until []int64
+	inUse bool // events are told to until: this is the newest of its pool's groups
 }
 
 // Outcome is what an attempt came to.
@@ -182,6 +186,7 @@ func (g *group) take(a *PickArgs, i int) *Peer {
 		h.checked = now
 	}
 	h.conns++
+	peer.resident.moved()
 	c := &peer.resident.counters
 	c.requests++
 	c.selected = a.Now

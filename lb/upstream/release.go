@@ -16,6 +16,7 @@ func (p *Pool) Release(a *PickArgs, o Outcome) (disabled bool) {
 	r := peer.resident
 	peer.shared.mu.Lock()
 	defer peer.shared.mu.Unlock()
+	r.moved()
 	if a.counted {
 		a.counted = false
 		r.inflight.end(o.ResponseTime, o.Now)
@@ -106,6 +107,7 @@ func (p *Pool) HeaderReceived(a *PickArgs, took time.Duration, now int64) {
 	r := a.peer.resident
 	p.shared.mu.Lock()
 	defer p.shared.mu.Unlock()
+	r.moved()
 	r.learn(Header, took)
 	if a.counted {
 		a.counted = false

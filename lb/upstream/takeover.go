@@ -10,6 +10,8 @@ func (p *Pool) TakeOver(old *Pool) (retired []*Peer) {
 	}
 	p.shared.mu.Lock()
 	defer p.shared.mu.Unlock()
+	old.putAside()
+	p.putInUse()
 	stays := map[*resident]*slot{}
 	for _, peer := range p.Peers() {
 		stays[peer.resident] = peer.slot
@@ -24,6 +26,24 @@ func (p *Pool) TakeOver(old *Pool) (retired []*Peer) {
 		}
 	}
 	return retired
+}
+
+// putInUse lets the peers' events be told to p.
+func (p *Pool) putInUse() {
+	for _, g := range p.groups() {
+		g.inUse = true
+		clear(g.until)
+		for i, r := range g.records {
+			r.until = &g.until[i]
+		}
+	}
+}
+
+// putAside says that the events of p's peers are told elsewhere.
+func (p *Pool) putAside() {
+	for _, g := range p.groups() {
+		g.inUse = false
+	}
 }
 
 // Retire is TakeOver for an upstream that is gone: it marks all peers as
