@@ -215,6 +215,12 @@ type Resolver struct {
 	Valid   time.Duration // 0: the records' own time to live
 	NoIPv4  bool
 	NoIPv6  bool
+
+	// StatusZone names the counters of what is asked; empty: none.
+	StatusZone string
+	// KeepNotFound keeps the servers of an upstream although their name is
+	// said not to exist any more.
+	KeepNotFound bool
 }
 
 // Map is a map block.

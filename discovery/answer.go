@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,8 +11,11 @@ import (
 
 // Bounds of what one answer may make us do or keep.
 const (
-	maxAddresses = 512 // of one family
-	maxAliases   = 16  // CNAME records one after the other
+	// maxAddresses bounds the peers that one name can make. A reply has room
+	// for four times as many; but each costs memory, a place in every walk over
+	// the peers, and checks.
+	maxAddresses = 1024
+	maxAliases   = 16 // CNAME records one after the other
 
 	maxTTL      = 7 * 24 * time.Hour // RFC 8767, section 4
 	negativeTTL = 10 * time.Second   // how long "there is no such name" is kept at most
@@ -20,9 +24,12 @@ const (
 
 // answer is what a reply says about one name.
 type answer struct {
-	addrs []netip.Addr
-	ttl   time.Duration
-	alias string // the name to ask for next; empty: this is the end
+	addrs   []netip.Addr     // sorted, each one once
+	targets []Record         // of SRV records, likewise, without addresses
+	extra   map[asked]answer // what came along about the targets
+	ttl     time.Duration
+	alias   string // the name to ask for next; empty: this is the end
+	endless bool   // the aliases do not end
 }
 
 // answers tells whether m is a reply to the question q. A server that did not
@@ -41,19 +48,23 @@ func answers(q, m *dns.Msg) bool {
 // sameName compares names in presentation form, which is ASCII.
 func sameName(a, b string) bool { return strings.EqualFold(a, b) }
 
-// readAnswer collects the addresses that m gives for name, following aliases
-// as far as m does. Records of other names, whatever put them there, are not
-// looked at.
+// readAnswer collects the records of a type that m gives for name, following
+// aliases as far as m does. Records of other names, whatever put them there, are
+// not looked at.
 func readAnswer(m *dns.Msg, name string, qtype uint16) answer {
 	a := answer{ttl: maxTTL}
 	owner := name
-	for range maxAliases {
-		if a.collect(m, owner, qtype); len(a.addrs) > 0 {
+	for hops := 0; ; hops++ {
+		if a.collect(m, owner, qtype); len(a.addrs) > 0 || len(a.targets) > 0 {
 			return a
 		}
 		target, ttl := aliasOf(m, owner)
 		if target == "" {
 			break
+		}
+		if hops == maxAliases {
+			a.endless = true
+			return a
 		}
 		owner, a.ttl = target, min(a.ttl, ttl)
 	}
@@ -65,27 +76,47 @@ func readAnswer(m *dns.Msg, name string, qtype uint16) answer {
 	return a
 }
 
-// collect takes the addresses of one owner.
+// collect takes the records of one owner.
 func (a *answer) collect(m *dns.Msg, owner string, qtype uint16) {
 	for _, rr := range m.Answer {
-		h := rr.Header()
-		if h.Rrtype != qtype || h.Class != dns.ClassINET || !sameName(h.Name, owner) || len(a.addrs) == maxAddresses {
+		if !a.fits(rr, owner, qtype) {
 			continue
 		}
-		var addr netip.Addr
-		var ok bool
-		switch rr := rr.(type) {
-		case *dns.A:
-			addr, ok = netip.AddrFromSlice(rr.A.To4())
-		case *dns.AAAA:
-			addr, ok = netip.AddrFromSlice(rr.AAAA.To16())
+		if srv, ok := rr.(*dns.SRV); ok {
+			a.target(srv)
+		} else if addr, ok := address(rr); ok {
+			a.addrs = append(a.addrs, addr)
+			a.ttl = min(a.ttl, lifetime(rr.Header().Ttl))
 		}
-		if !ok {
-			continue // a record without data
-		}
-		a.addrs = append(a.addrs, addr)
-		a.ttl = min(a.ttl, lifetime(h.Ttl))
 	}
+	a.addrs = bounded(a.addrs)
+	if a.targets = sortTargets(a.targets); len(a.targets) > 0 {
+		a.extra = additional(m)
+	}
+}
+
+func (a *answer) fits(rr dns.RR, owner string, qtype uint16) bool {
+	h := rr.Header()
+	return h.Rrtype == qtype && h.Class == dns.ClassINET && sameName(h.Name, owner)
+}
+
+// address reads an A or AAAA record; one without data is none.
+func address(rr dns.RR) (netip.Addr, bool) {
+	switch rr := rr.(type) {
+	case *dns.A:
+		return netip.AddrFromSlice(rr.A.To4())
+	case *dns.AAAA:
+		return netip.AddrFromSlice(rr.AAAA.To16())
+	}
+	return netip.Addr{}, false
+}
+
+// bounded sorts addresses, each once, and then leaves out what is too many: so
+// all who see the same set keep the same part of it.
+func bounded(addrs []netip.Addr) []netip.Addr {
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	addrs = slices.Compact(addrs)
+	return addrs[:min(len(addrs), maxAddresses)]
 }
 
 // aliasOf returns what a name is an alias of, "" if it is none.
@@ -118,7 +149,7 @@ func negative(m *dns.Msg) time.Duration {
 	return failureTTL
 }
 
-// question makes the query for one type of address.
+// question makes a query for the records of one type.
 func question(name string, qtype, id uint16) *dns.Msg {
 	m := &dns.Msg{MsgHdr: dns.MsgHdr{Id: id, RecursionDesired: true}}
 	m.Question = []dns.Question{{Name: name, Qtype: qtype, Qclass: dns.ClassINET}}

@@ -23,12 +23,13 @@ const (
 	pause = time.Second
 )
 
-// lookup is one search for the addresses of a name.
+// lookup is one search for the records of a name.
 type lookup struct {
-	servers  []string
-	first    int // the server to begin with
-	types    []uint16
+	servers  []string // in the order in which to ask them
+	types    []uint16 // of addresses
 	exchange func(ctx context.Context, server string, q *dns.Msg) (*dns.Msg, error)
+	known    *servers
+	counters *counters // nil: not counted
 
 	mu   sync.Mutex
 	last error // what went wrong last
@@ -83,67 +84,98 @@ func merge(parts []result) result {
 	return sum
 }
 
-// family searches for the addresses of one type along the name's aliases.
+// family searches for the addresses of one type.
 func (l *lookup) family(ctx context.Context, name string, qtype uint16) result {
+	a, err := l.records(ctx, name, qtype)
+	if err != nil {
+		return result{err: err, ttl: failureTTL}
+	}
+	return result{addrs: a.addrs, ttl: a.ttl}
+}
+
+// records searches for the records of one type along the name's aliases.
+func (l *lookup) records(ctx context.Context, name string, qtype uint16) (answer, error) {
 	ttl := maxTTL
 	for range maxAliases {
 		m, err := l.ask(ctx, name, qtype)
 		if err != nil {
-			return result{err: err, ttl: failureTTL}
+			return answer{}, err
 		}
 		a := readAnswer(m, name, qtype)
-		ttl = min(ttl, a.ttl)
-		if a.alias == "" {
-			return result{addrs: a.addrs, ttl: ttl}
+		if a.endless {
+			return answer{}, &Error{Code: NotFound, Cause: errAliases}
+		}
+		if ttl = min(ttl, a.ttl); a.alias == "" {
+			a.ttl = ttl
+			return a, nil
 		}
 		name = a.alias
 	}
-	return result{err: &Error{Code: ServerFailure, Cause: errors.New("too many aliases")}, ttl: failureTTL}
+	return answer{}, &Error{Code: ServerFailure, Cause: errAliases}
 }
+
+var errAliases = errors.New("too many aliases")
 
 // ask puts a question to one name server after the other until one knows the
 // answer, all have been asked and one says that it cannot tell, or ctx ends.
-func (l *lookup) ask(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
+func (l *lookup) ask(ctx context.Context, name string, qtype uint16) (m *dns.Msg, err error) {
+	l.counters.request(qtype)
+	defer func() { l.counters.response(m, err) }()
 	for patience := firstPatience; ; patience = min(2*patience, maxPatience) {
 		began := time.Now()
-		var verdict *Error
-		for i := range l.servers {
-			server := l.servers[(l.first+i)%len(l.servers)]
-			try, cancel := context.WithTimeout(ctx, patience)
-			m, err := l.exchange(try, server, question(name, qtype, uint16(rand.Uint32())))
-			cancel()
-			switch {
-			case ctx.Err() != nil:
-				l.note(server, err)
-				return nil, ctx.Err()
-			case err != nil:
-				l.note(server, err)
-			case m.Rcode == dns.RcodeSuccess, m.Rcode == dns.RcodeNameError:
-				return m, nil
-			default:
-				verdict = &Error{Code: Code(m.Rcode), Cause: fmt.Errorf("name server %s: %s", server, dns.RcodeToString[m.Rcode])}
-			}
+		m, verdict := l.round(ctx, question(name, qtype, 0), patience)
+		if m != nil || verdict != nil {
+			return m, verdict
 		}
-		if verdict != nil {
-			return nil, verdict
-		}
-		if err := sleep(ctx, pause-time.Since(began)); err != nil {
-			return nil, err
+		if sleep(ctx, pause-time.Since(began)); ctx.Err() != nil {
+			return nil, l.gaveUp(ctx)
 		}
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// round asks each server once. Without an answer and an error none of them has
+// said anything.
+func (l *lookup) round(ctx context.Context, q *dns.Msg, patience time.Duration) (*dns.Msg, error) {
+	var verdict error
+	for _, server := range l.servers {
+		q.Id = uint16(rand.Uint32())
+		try, cancel := context.WithTimeout(ctx, patience)
+		m, err := l.exchange(try, server, q)
+		cancel()
+		l.note(server, err)
+		if ctx.Err() != nil {
+			return nil, l.gaveUp(ctx)
+		}
+		l.known.heard(server, err == nil)
+		switch {
+		case err != nil:
+		case m.Rcode == dns.RcodeSuccess, m.Rcode == dns.RcodeNameError:
+			return m, nil
+		default:
+			verdict = &Error{Code: Code(m.Rcode), Cause: fmt.Errorf("name server %s: %s", server, dns.RcodeToString[m.Rcode])}
+		}
+	}
+	return nil, verdict
+}
+
+// gaveUp tells why ctx has ended.
+func (l *lookup) gaveUp(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return &Error{Code: TimedOut, Cause: l.trouble()}
+	}
+	return cause
+}
+
+func sleep(ctx context.Context, d time.Duration) {
 	if d <= 0 {
-		return ctx.Err()
+		return
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

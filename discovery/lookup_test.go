@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -221,16 +223,17 @@ func TestBounded(t *testing.T) {
 	})
 }
 
+// Whatever a name server sends: what is taken from it is bounded, sorted and of
+// the kind that was asked for.
 func FuzzReply(f *testing.F) {
-	q := question("a.example.", dns.TypeA, 7)
-	for _, text := range []string{"a.example. 60 IN A 10.0.0.1", "a.example. 60 IN CNAME b.example.", "a.example. 60 IN TXT x"} {
-		m := (&dns.Msg{}).SetReply(q)
-		rr, err := dns.NewRR(text)
-		if err != nil {
-			f.Fatal(err)
+	for qtype, data := range map[uint16]string{dns.TypeA: "A 10.0.0.1", dns.TypeCNAME: "CNAME b.example.", dns.TypeTXT: "TXT x", dns.TypeSRV: "SRV 1 2 3 b.example."} {
+		m := (&dns.Msg{}).SetReply(question("a.example.", dns.TypeA, 7))
+		if qtype == dns.TypeSRV {
+			m.SetReply(question("a.example.", dns.TypeSRV, 7))
 		}
-		m.Answer = []dns.RR{rr, rr}
+		m.Answer = []dns.RR{record("a.example. 60 IN " + data), record("a.example. 60 IN " + data)}
 		m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeSOA, Class: dns.ClassINET}, Ns: "n.", Mbox: "m."}}
+		m.Extra = []dns.RR{record("b.example. 60 IN A 10.0.0.2")}
 		packet, err := m.Pack()
 		if err != nil {
 			f.Fatal(err)
@@ -239,23 +242,37 @@ func FuzzReply(f *testing.F) {
 		f.Add(packet[:len(packet)-3])
 	}
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		m, ok := parseReply(q, packet)
-		if !ok {
-			return
-		}
-		a := readAnswer(m, "a.example.", dns.TypeA)
-		if len(a.addrs) > maxAddresses || a.ttl < 0 || a.ttl > maxTTL {
-			t.Errorf("%d addresses for %v", len(a.addrs), a.ttl)
-		}
-		if a.alias != "" && (len(a.addrs) > 0 || sameName(a.alias, "a.example.")) {
-			t.Errorf("addresses %v and alias %q", a.addrs, a.alias)
-		}
-		for _, addr := range a.addrs {
-			if !addr.Is4() {
-				t.Errorf("%v is no A record's address", addr)
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeSRV} {
+			if m, ok := parseReply(question("a.example.", qtype, 7), packet); ok {
+				checkAnswer(t, readAnswer(m, "a.example.", qtype), qtype)
 			}
 		}
 	})
+}
+
+func checkAnswer(t *testing.T, a answer, qtype uint16) {
+	if len(a.addrs) > maxAddresses || len(a.targets) > maxTargets || a.ttl < 0 || a.ttl > maxTTL {
+		t.Errorf("%d addresses, %d targets for %v", len(a.addrs), len(a.targets), a.ttl)
+	}
+	if a.alias != "" && (!a.empty() || sameName(a.alias, "a.example.")) {
+		t.Errorf("records and alias %q", a.alias)
+	}
+	if qtype == dns.TypeA && len(a.targets) > 0 || qtype == dns.TypeSRV && len(a.addrs) > 0 {
+		t.Error("records of another type")
+	}
+	if !slices.IsSortedFunc(a.addrs, netip.Addr.Compare) || !slices.IsSortedFunc(a.targets, func(a, b Record) int { return int(a.Priority) - int(b.Priority) }) {
+		t.Error("not sorted")
+	}
+	for _, addr := range a.addrs {
+		if !addr.Is4() {
+			t.Errorf("%v is no A record's address", addr)
+		}
+	}
+	for _, r := range a.targets {
+		if name, ok := hostName(r.Target); !ok || name != r.Target {
+			t.Errorf("target %q", r.Target)
+		}
+	}
 }
 
 func FuzzHostName(f *testing.F) {

@@ -22,10 +22,12 @@ const maxEntries = 4096
 // name servers asked, not on the configuration that named them.
 type Resolver struct {
 	exchange func(ctx context.Context, server string, q *dns.Msg) (*dns.Msg, error)
+	servers  servers
+	zones    zones
 
 	mu      sync.Mutex
-	turn    int // which name server is asked first
 	entries map[key]*entry
+	follows map[followKey]*follow
 }
 
 // key is a name, and what its addresses depend on.
@@ -33,12 +35,13 @@ type key struct {
 	host, servers  string
 	valid          time.Duration
 	noIPv4, noIPv6 bool
+	zone           string
 }
 
 // entry is a look-up that runs, or what it came to.
 type entry struct {
-	lookup  lookup
-	cancel  context.CancelFunc
+	lookup  *lookup
+	cancel  context.CancelCauseFunc
 	waiters int           // guarded by Resolver.mu
 	done    chan struct{} // closed at the end; what follows is written before
 	expires time.Time
@@ -47,7 +50,13 @@ type entry struct {
 }
 
 // New returns a resolver that knows nothing yet.
-func New() *Resolver { return &Resolver{exchange: exchange, entries: map[key]*entry{}} }
+func New() *Resolver {
+	return &Resolver{
+		exchange: exchange, servers: servers{silent: map[string]time.Time{}},
+		zones:   zones{byName: map[string]*counters{}},
+		entries: map[key]*entry{}, follows: map[followKey]*follow{},
+	}
+}
 
 // Known returns the addresses of a host that need no question, because they
 // are still valid. The slice is shared and must not be changed.
@@ -82,18 +91,34 @@ func (r *Resolver) Lookup(ctx context.Context, host string, conf *config.Resolve
 		return e.addrs, e.err
 	case <-ctx.Done():
 	}
-	r.leave(k, e)
+	why := context.Cause(ctx)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, &Error{Code: TimedOut, Cause: e.lookup.trouble()}
+		why = &Error{Code: TimedOut, Cause: e.lookup.trouble()}
 	}
-	return nil, context.Cause(ctx)
+	r.leave(k, e, why)
+	return nil, why
 }
 
 func keyOf(name string, conf *config.Resolver) key {
 	return key{
 		host: name, servers: strings.Join(conf.Servers, " "), valid: conf.Valid,
-		noIPv4: conf.NoIPv4, noIPv6: conf.NoIPv6,
+		noIPv4: conf.NoIPv4, noIPv6: conf.NoIPv6, zone: conf.StatusZone,
 	}
+}
+
+// lookup returns a search by the name servers of conf.
+func (r *Resolver) lookup(conf *config.Resolver) *lookup {
+	l := &lookup{
+		servers: r.servers.inTurn(conf.Servers), exchange: r.exchange,
+		known: &r.servers, counters: r.zones.get(conf.StatusZone),
+	}
+	if !conf.NoIPv4 {
+		l.types = append(l.types, dns.TypeA)
+	}
+	if !conf.NoIPv6 {
+		l.types = append(l.types, dns.TypeAAAA)
+	}
+	return l
 }
 
 // enter returns what is known of a name, or the look-up that runs for it,
@@ -110,17 +135,8 @@ func (r *Resolver) enter(k key, conf *config.Resolver) *entry {
 	case time.Now().Before(e.expires):
 		return e
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	e = &entry{cancel: cancel, waiters: 1, done: make(chan struct{}), lookup: lookup{
-		servers: conf.Servers, first: r.turn % len(conf.Servers), exchange: r.exchange,
-	}}
-	r.turn++
-	if !conf.NoIPv4 {
-		e.lookup.types = append(e.lookup.types, dns.TypeA)
-	}
-	if !conf.NoIPv6 {
-		e.lookup.types = append(e.lookup.types, dns.TypeAAAA)
-	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	e = &entry{cancel: cancel, waiters: 1, done: make(chan struct{}), lookup: r.lookup(conf)}
 	r.makeRoom()
 	r.entries[k] = e
 	go e.run(ctx, k)
@@ -129,7 +145,7 @@ func (r *Resolver) enter(k key, conf *config.Resolver) *entry {
 
 // run looks up and tells everyone who waits.
 func (e *entry) run(ctx context.Context, k key) {
-	defer e.cancel()
+	defer e.cancel(nil)
 	got := e.lookup.run(ctx, k.host)
 	if got.err == nil && !got.partial && k.valid > 0 {
 		got.ttl = k.valid
@@ -139,14 +155,15 @@ func (e *entry) run(ctx context.Context, k key) {
 	close(e.done)
 }
 
-// leave takes one who waits away; the last one ends the look-up.
-func (r *Resolver) leave(k key, e *entry) {
+// leave takes one who waits away; the last one ends the look-up, for the reason
+// that made it leave.
+func (r *Resolver) leave(k key, e *entry, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e.waiters--; e.waiters > 0 || e.ended() {
 		return
 	}
-	e.cancel()
+	e.cancel(why)
 	if r.entries[k] == e { // nobody may join what is being given up
 		delete(r.entries, k)
 	}

@@ -157,7 +157,7 @@ func TestThousandsOfRecords(t *testing.T) {
 	s.On("a.example", "A", dnstest.Reply{Truncated: true, Records: records("a.example.", 3000)})
 	conf := &config.Resolver{Servers: []string{s.Addr}, NoIPv6: true}
 	addrs, err := discovery.New().Lookup(t.Context(), "a.example", conf)
-	if err != nil || len(addrs) != 512 {
+	if err != nil || len(addrs) != 1024 {
 		t.Errorf("%d addresses, error %v", len(addrs), err)
 	}
 }
