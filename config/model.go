@@ -95,6 +95,9 @@ type HTTP struct {
 	Geos         []*Geo
 	SplitClients []*SplitClients
 	LogFormats   []*LogFormat // combined first, then those of the file
+
+	StickyKeys        []StickyKey // the first one seals
+	StickyAcceptNginx FlagMode
 }
 
 // ServerSettings are the settings that flow from http to server and no further:

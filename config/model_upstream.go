@@ -12,6 +12,9 @@ type Upstream struct {
 	Servers   []UpstreamServer // in the order of the file
 	Keepalive Keepalive
 
+	Sticky            Sticky
+	StickyAcceptNginx FlagMode // FlagDefault: as the http block says
+
 	Resolver        *Resolver // nil: the http block's
 	ResolverTimeout time.Duration
 }
@@ -84,4 +87,56 @@ type Keepalive struct {
 	Requests    int
 	Time        time.Duration
 	Timeout     time.Duration
+}
+
+// StickyKind is how a client's server is remembered.
+type StickyKind uint8
+
+// The forms of sticky.
+const (
+	NotSticky StickyKind = iota
+	StickyCookieKind
+	StickyRouteKind
+	StickyLearnKind
+)
+
+// String gives the word of the configuration.
+func (k StickyKind) String() string {
+	return [...]string{"none", "cookie", "route", "learn"}[k]
+}
+
+// Sticky is the sticky directive of an upstream.
+type Sticky struct {
+	Pos    Pos // zero for none
+	Kind   StickyKind
+	Lookup []Text // the first that is not empty tells the server, or for learn the session
+	Cookie StickyCookie
+	Learn  StickyLearn
+}
+
+// StickyCookie are the parameters of sticky cookie.
+type StickyCookie struct {
+	Name             string
+	Lasts            bool          // expires was written; else the cookie ends with the browser's session
+	Expires          time.Duration // if Lasts
+	Forever          bool          // expires=max
+	Domain, SameSite Text          // may hold variables
+	Path             string
+	HTTPOnly, Secure bool
+}
+
+// StickyLearn are the parameters of sticky learn.
+type StickyLearn struct {
+	Create      []Text // the first that is not empty in a reply is a new session
+	Zone        string
+	Size        int64
+	Timeout     time.Duration // since the last use
+	AfterHeader bool          // learn when the header has come, not with the end of the body
+	Sync        bool          // the nodes of a cluster tell each other
+}
+
+// StickyKey is a file with a sticky key.
+type StickyKey struct {
+	Pos  Pos
+	File string // absolute
 }

@@ -129,8 +129,6 @@ func comingRows() []row {
 		many(InHTTP, argsMore1, "keyval_zone"),
 		many(InLocation, argsAny, "health_check"),
 		rowsOf(row{in: InHTTP, args: args1 | argsBlock, state: Coming, many: true, set: free}, "match"),
-		many(InHTTP, args1, "sticky_key"),
-		soon(InHTTP|InUpstream, args1, "sticky_accept"),
 
 		many(InHTTP, argsMore2, "limit_req_zone limit_conn_zone"),
 		many(inHTTPAll, argsMore1, "limit_req"),

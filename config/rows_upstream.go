@@ -2,7 +2,8 @@ package config
 
 import "time"
 
-// upstreamRows are the directives of an upstream block of http.
+// upstreamRows are the directives of an upstream block of http, and those of http
+// about all of them.
 func upstreamRows() []row {
 	up := func(name string, a args, set setter) row { return row{name: name, in: InUpstream, args: a, set: set} }
 	method := func(name string, a args, set setter) row {
@@ -22,7 +23,9 @@ func upstreamRows() []row {
 		up("keepalive_timeout", args1, msec(func(s *scope) *time.Duration { return &s.upstream.Keepalive.Timeout })),
 		up("resolver", argsMore1, setResolver(func(s *scope) **Resolver { return &s.upstream.Resolver })),
 		up("resolver_timeout", args1, msec(func(s *scope) *time.Duration { return &s.upstream.ResolverTimeout })),
-		{name: "sticky", in: InUpstream, args: argsMore1, state: Coming},
+		{name: "sticky", in: InUpstream, args: argsMore2, set: setSticky},
+		{name: "sticky_key", in: InHTTP, args: args1, many: true, set: setStickyKey},
+		{name: "sticky_accept", in: InHTTP | InUpstream, args: args1, set: setStickyAccept},
 		{name: "queue", in: InUpstream, args: args1 | args2, state: Coming},
 		{name: "state", in: InUpstream, args: args1, state: Coming},
 		{name: "ntlm", in: InUpstream, state: Refused, why: "connections bound to a client's login are not kept apart"},

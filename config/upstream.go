@@ -59,7 +59,11 @@ func setMethod(arguments func(*Method, *Directive) error) setter {
 		if err := arguments(&m, d); err != nil {
 			return err
 		}
-		if !s.upstream.Method.Pos.IsZero() {
+		switch sticky := &s.upstream.Sticky; {
+		case !sticky.Pos.IsZero(): // as in nginx
+			s.warn(d.Pos, "load balancing method redefined", `"sticky" is not in force: write it after the method`)
+			*sticky = Sticky{}
+		case !s.upstream.Method.Pos.IsZero():
 			s.warn(d.Pos, "load balancing method redefined", "")
 		}
 		s.upstream.Method = m
@@ -187,7 +191,7 @@ func (u *UpstreamServer) param(s *scope, d *Directive, p string) (ok bool, err e
 		s.note(d, "server ... slow_start", Coming, "")
 		return ok, nil
 	case name == "route":
-		return true, u.setRoute(s, d, v)
+		return true, u.setRoute(d, v)
 	case name == "service":
 		u.Service = v
 		s.note(d, "server ... service", Coming, "")
@@ -217,8 +221,7 @@ func (u *UpstreamServer) mark(s *scope, d *Directive, p string) bool {
 	return true
 }
 
-func (u *UpstreamServer) setRoute(s *scope, d *Directive, v string) error {
-	s.note(d, "server ... route", Coming, "")
+func (u *UpstreamServer) setRoute(d *Directive, v string) error {
 	switch {
 	case v == "":
 		return d.Pos.Errorf("route is empty")
