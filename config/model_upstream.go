@@ -109,7 +109,7 @@ func (k StickyKind) String() string {
 type Sticky struct {
 	Pos    Pos // zero for none
 	Kind   StickyKind
-	Lookup []Text // the first that is not empty tells the server, or for learn the session
+	Lookup []Text // route, learn: the first that is not empty tells the server or the session
 	Cookie StickyCookie
 	Learn  StickyLearn
 }

@@ -13,7 +13,6 @@ func setSticky(s *scope, d *Directive) error {
 	case "cookie":
 		t.Kind = StickyCookieKind
 		err = t.Cookie.read(d)
-		t.Lookup = []Text{{Value: "$cookie_" + d.Args[1], Pos: d.Pos}}
 	case "route":
 		t.Kind = StickyRouteKind
 		for i, a := range d.Args[1:] {

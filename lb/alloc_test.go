@@ -102,6 +102,7 @@ func (a *asker) ask() error {
 // steadyCase is one kind of request in its steady state.
 type steadyCase struct {
 	name, http, location string
+	group                string  // further directives of the upstream
 	request              string  // GET if empty
 	reply                string  // of the upstream; 1 KB if empty
 	groups               float64 // regular expressions with groups, each of which costs package regexp one allocation
@@ -123,6 +124,8 @@ func steadyCases() []steadyCase {
 		{name: "rewrite", location: "rewrite ^/(.*)$ /x/$1 break; if ($args) { return 403; } set $v $uri; proxy_set_header X-V $v;", groups: 1},
 		{name: "browser", request: "GET /a/b?c=d HTTP/1.1\r\nHost: example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36\r\n" +
 			"Accept: text/html\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nCookie: a=b; c=d\r\nReferer: http://example.com/\r\nConnection: keep-alive\r\n\r\n"},
+		{name: "sticky cookie", group: "sticky cookie srv expires=1h domain=$host path=/;"},
+		{name: "sticky learn", group: "sticky learn create=$arg_s lookup=$arg_s zone=s:64k;", request: "GET /?s=1 HTTP/1.1\r\nHost: a\r\n\r\n"},
 		{name: "return", location: "return 200 $uri;"},
 	}
 }
@@ -145,7 +148,7 @@ func (c *steadyCase) start(tb testing.TB) *asker {
 	if !strings.Contains(c.location, "return 200") {
 		content = "proxy_pass http://u;"
 	}
-	conf := "error_log stderr error; events {} http { keepalive_requests 1000000000; " + http + " upstream u { keepalive 8; keepalive_requests 1000000000; server " + steady(tb, reply, len(body)) + "; server " + steady(tb, reply, len(body)) + "; }" +
+	conf := "error_log stderr error; events {} http { keepalive_requests 1000000000; " + http + " upstream u { keepalive 8; keepalive_requests 1000000000; server " + steady(tb, reply, len(body)) + "; server " + steady(tb, reply, len(body)) + "; " + c.group + " }" +
 		" server { listen 127.0.0.1:8080; location / { " + content + c.location + " } } }"
 	return newAsker(tb, lbtest.Start(tb, conf), request)
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-lb/weir/config"
@@ -17,6 +18,7 @@ import (
 	"github.com/weir-lb/weir/lb/proxy"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/route"
+	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/variable"
 )
 
@@ -33,6 +35,8 @@ type compiler struct {
 	asked   map[*config.Resolver]*config.Resolver // with addresses instead of names
 	told    map[config.Pos]bool                   // ssl_ciphers of which was told what is left out
 	env     proxy.Env
+	keys    *atomic.Pointer[upstream.Keys] // that seal sticky ids; nil: these are plain
+	learned map[string]*sessions           // of the generation that serves
 }
 
 // compile turns a configuration into a generation.
@@ -40,12 +44,13 @@ func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 	c := &compiler{b: b, loggers: map[string]*errorlog.Logger{}, tickets: map[string]*cert.TicketKeys{}, told: map[config.Pos]bool{}, asked: map[*config.Resolver]*config.Resolver{}}
 	c.g = &generation{
 		number: b.numbers.Add(1), conf: conf, table: variable.NewTable(), zones: map[string]*pool{}, folded: map[string]*pool{},
-		retired: make(chan struct{}),
+		sessions: map[string]*sessions{},
+		retired:  make(chan struct{}),
 	}
 	c.g.users.Store(1)
 	c.g.tunnels.Store(1)
 	if g := b.current.Load(); g != nil {
-		c.before = g.zones
+		c.before, c.learned = g.zones, g.sessions
 	}
 	c.env = proxy.Env{Table: c.g.table, Target: c.target, Resolve: c.resolver(), Files: &c.files, ConfPrefix: conf.ConfPrefix}
 	if conf.HTTP == nil {
@@ -75,6 +80,9 @@ func (c *compiler) http(h *config.HTTP) error {
 		Outputs: c.b.options.Logs, Variables: c.g.table, Formats: h.LogFormats, Errors: c.b.options.Log,
 		Prefix: c.g.conf.Prefix, RootExists: rootExists,
 	})
+	if err := c.keyring(h.StickyKeys); err != nil {
+		return err
+	}
 	for _, u := range h.Upstreams {
 		if err := c.upstream(u); err != nil {
 			return err

@@ -27,6 +27,7 @@ func provenElsewhere() map[string]string {
 		"proxy_ignore_client_abort": proxy + "TestClientAbort", "proxy_request_buffering": proxy + "TestRequestBody",
 		"proxy_socket_keepalive": ". TestSocketKeepalive", "send_timeout": ". TestSendTimeout",
 		"resolver": ". TestResolve", "resolver_timeout": ". TestLeaveWhileResolving", "ssl_session_timeout": "cert TestResumption",
+		"sticky_key": ". TestSealedCookies", "sticky_accept": ". TestSealedCookies",
 		"daemon": process + "TestDaemon", "env": node + "TestEnvironment", "pid": node + "TestLife", "user": process + "TestUser",
 		"worker_shutdown_timeout": node + "TestShutdownTimeout", "events": "../cluster-test TestGuideConfigurations",
 		"http": "../cluster-test TestGuideConfigurations",

@@ -27,8 +27,9 @@ type generation struct {
 	sites    []*address
 	specs    []listen.Spec
 	bindings map[*listen.Socket]*listen.Binding
-	zones    map[string]*pool // upstreams in use, by name
-	folded   map[string]*pool // the same, by names in lower case
+	zones    map[string]*pool     // upstreams in use, by name
+	folded   map[string]*pool     // the same, by names in lower case
+	sessions map[string]*sessions // zones of learned sessions, by name
 
 	logs   *accesslog.Set
 	errors []*errorlog.Logger // to be given back

@@ -152,6 +152,7 @@ func (c *compiler) takeOver() {
 		changes[i] = s.change
 		s.pool.idle.Configure(s.limits)
 	}
+	c.g.takeSessions()
 	if err := c.b.table.Commit(changes); err != nil {
 		c.b.options.Log.Logf(errorlog.Alert, 0, "%v", err)
 	}
@@ -309,6 +310,7 @@ func (b *Balancer) tick() {
 				for _, z := range g.zones {
 					z.idle.Sweep()
 				}
+				g.expireSessions(now)
 			}
 			b.transients.sweep()
 			b.trimmer.trim()

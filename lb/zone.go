@@ -28,7 +28,7 @@ type swap struct {
 
 // upstream compiles one upstream block.
 func (c *compiler) upstream(u *config.Upstream) error {
-	cfg := upstream.Config{Name: u.Name, Method: methodOf(&u.Method)}
+	cfg := upstream.Config{Name: u.Name, Method: methodOf(&u.Method), Sticky: c.sticky(u)}
 	for i := range u.Servers {
 		s, err := upstreamServer(&u.Servers[i])
 		if err != nil {
@@ -41,6 +41,9 @@ func (c *compiler) upstream(u *config.Upstream) error {
 		return u.Pos.Errorf("%v", err)
 	}
 	p.target = &proxy.Target{Name: u.Name, Pool: p.roster.Current(), Idle: p.idle}
+	if p.target.Sticky, err = proxy.NewSticky(c.g.table, &u.Sticky); err != nil {
+		return err
+	}
 	if cfg.Method.UsesKey() {
 		if p.target.Key, err = variable.Compile(c.g.table, u.Method.Key.Value); err != nil {
 			return u.Method.Pos.Errorf("%v", err)

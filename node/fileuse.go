@@ -42,6 +42,9 @@ func fileUses(cfg *config.Config) []fileUse {
 		for _, s := range cfg.HTTP.Servers {
 			uses = append(uses, tlsUses(&s.TLS)...)
 		}
+		for _, k := range cfg.HTTP.StickyKeys {
+			uses = append(uses, fileUse{k.File, k.Pos, false})
+		}
 	}
 	uses = slices.DeleteFunc(uses, func(u fileUse) bool { return !isPlainPath(u.path) })
 	// Inherited settings name the same file in every block.

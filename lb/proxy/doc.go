@@ -15,6 +15,7 @@
 //	uri.go       the request's target as the peer gets it
 //	body.go      the request's body: kept for further attempts, or passed on
 //	incoming.go  the reply's body on its way from the upstream
+//	sticky.go    whose client it is, and what tells it next time
 //	target.go    the upstream, and how connections to it are made
 //	bind.go      the address they come from
 //	identity.go  the certificate they show

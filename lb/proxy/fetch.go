@@ -22,6 +22,8 @@ type Target struct {
 	Pool *atomic.Pointer[upstream.Pool]
 	Idle *connect.Group
 	Key  *variable.Text // of the hash methods
+
+	Sticky *Sticky // nil: clients are tied to no peer
 }
 
 // Fetcher gets the replies to the requests of one location from its upstream.
@@ -41,6 +43,8 @@ type exchange struct {
 	target     *Target
 	pool       *upstream.Pool
 	args       upstream.PickArgs
+	tie        upstream.Tie
+	presented  []byte // what the request is known by to its sticky upstream
 	uri        []byte // as rendered for the peer
 	dynamicURI []byte // what the variables of proxy_pass gave, nil: no URI
 	out        []byte // head, and small body, of the request sent
@@ -107,6 +111,7 @@ func (h *Fetcher) Fetch(r *request.Request) (request.Incoming, request.Verdict) 
 	if h.NextTries > 0 {
 		x.tries = min(x.tries, h.NextTries)
 	}
+	x.follow()
 	for {
 		// Pick: sticky hint first, then the method.
 		peer, err := x.pick()
@@ -127,6 +132,7 @@ func (h *Fetcher) Fetch(r *request.Request) (request.Incoming, request.Verdict) 
 		}
 	}
 	// The body is read as it is asked for, see incoming.go.
+	x.bind()
 	x.answer()
 	return x, request.Next
 }
@@ -236,7 +242,7 @@ func (x *exchange) free() {
 	x.args.Reset()
 	x.h, x.r, x.target, x.pool, x.cancel = nil, nil, nil, nil, nil
 	x.shown = shown{}
-	x.uri, x.dynamicURI, x.sent, x.reusing = nil, nil, false, false
+	x.presented, x.uri, x.dynamicURI, x.sent, x.reusing = nil, nil, nil, false, false
 	x.answered, x.ended, x.bodyBegan = false, false, 0
 	x.gone.Store(false)
 	if cap(x.out) > 64<<10 {

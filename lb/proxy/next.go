@@ -164,6 +164,7 @@ func (x *exchange) release(f *failure) {
 // succeed gives the peer of an attempt back whose reply was passed on; x.now
 // is when its last byte came.
 func (x *exchange) succeed() {
+	x.bindLate()
 	a := x.attemptNow()
 	a.Response = time.Duration(x.now - x.begun)
 	x.pool.Release(&x.args, upstream.Outcome{

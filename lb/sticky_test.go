@@ -1,0 +1,181 @@
+package lb_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weir-lb/weir/lb/lbtest"
+)
+
+// stickySite is a site of three servers that tell their names, and of one
+// location for each upstream.
+func stickySite(http string, upstreams ...string) string {
+	conf := "events {} http { access_log off; " + http + "\n"
+	for _, n := range []string{"1", "2", "3"} {
+		conf += "server { listen unix:DIR/" + n + "; return 200 " + n + "; }\n"
+	}
+	site := "server { listen 127.0.0.1:8080;\n"
+	for i, u := range upstreams {
+		conf += fmt.Sprintf("upstream u%d { %s }\n", i, u)
+		site += fmt.Sprintf("location /u%d { proxy_pass http://u%d; }\n", i, i)
+	}
+	return conf + site + "} }"
+}
+
+const threeServers = "server unix:DIR/1 route=one; server unix:DIR/2 route=two; server unix:DIR/3 route=three; "
+
+// asked is what came of one request to a sticky site.
+type asked struct {
+	server string
+	cookie string // the value of srv that was set; empty: none
+	after  string // its attributes
+}
+
+// askSticky asks for a path with a value of the cookie srv.
+func askSticky(t *testing.T, b *lbtest.Balancer, path, cookie string) asked {
+	t.Helper()
+	c := b.Dial(front)
+	if cookie != "" {
+		cookie = "Cookie: srv=" + cookie + "\r\n"
+	}
+	c.Send("GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + cookie + "\r\n")
+	r := c.Reply()
+	if r.Status != 200 {
+		t.Fatal(r)
+	}
+	value, after, _ := strings.Cut(strings.TrimPrefix(r.Field("Set-Cookie"), "srv="), ";")
+	return asked{r.Body, value, after}
+}
+
+func writeKey(b *lbtest.Balancer, name, digit string) {
+	b.Write(name, "# a key\n"+strings.Repeat(digit, 64)+"\n")
+}
+
+// TestSealedCookies: with a key nobody can tell or choose the server by the
+// cookie, and it follows nginx's ids while they are accepted.
+func TestSealedCookies(t *testing.T) {
+	t.Parallel()
+	b := lbtest.New(t)
+	writeKey(b, "a.key", "a")
+	writeKey(b, "b.key", "b")
+	conf := func(keys string) string {
+		return strings.ReplaceAll(stickySite(keys, threeServers+"sticky cookie srv;",
+			threeServers+"sticky cookie srv; sticky_accept nginx;", threeServers+"sticky cookie other;"), "DIR", b.Dir)
+	}
+	load(t, b, conf("sticky_key a.key;"))
+	stays := func(path, cookie, want string) (same bool) {
+		t.Helper()
+		for range 4 {
+			if got := askSticky(t, b, path, cookie); got.server != want {
+				return false
+			}
+		}
+		return true
+	}
+	first := askSticky(t, b, "/u0", "")
+	if len(first.cookie) != 76 || strings.Contains(first.cookie, "one") {
+		t.Errorf("the cookie is %q", first.cookie)
+	}
+	if other := askSticky(t, b, "/u0", ""); other.cookie[20:] == first.cookie[20:] {
+		t.Error("two clients have the same cookie")
+	}
+	if !stays("/u0", first.cookie, first.server) {
+		t.Error("the client is moved")
+	}
+	if again := askSticky(t, b, "/u0", first.cookie); again.cookie != first.cookie {
+		t.Errorf("the cookie becomes %q", again.cookie)
+	}
+	if stays("/u0", "two", "2") || !stays("/u1", "two", "2") {
+		t.Error("nginx's ids are followed where they are not accepted, or the other way round")
+	}
+	if got := askSticky(t, b, "/u1", "two"); len(got.cookie) != 76 || !stays("/u1", got.cookie, "2") {
+		t.Errorf("an accepted id becomes %q", got.cookie)
+	}
+	if stays("/u1", first.cookie, first.server) {
+		t.Error("a cookie is good for another upstream")
+	}
+
+	// The key is replaced: old cookies are followed and renewed.
+	load(t, b, conf("sticky_key b.key; sticky_key a.key;"))
+	renewed := askSticky(t, b, "/u0", first.cookie)
+	if renewed.server != first.server || renewed.cookie == first.cookie {
+		t.Errorf("with the new key in front: %+v", renewed)
+	}
+	load(t, b, conf("sticky_key b.key;"))
+	if !stays("/u0", renewed.cookie, first.server) || stays("/u0", first.cookie, first.server) {
+		t.Error("the renewed cookie is not followed without the old key, or the old one is")
+	}
+	refused(t, b, conf("sticky_key none.key;"), `open() "`+b.Dir+`/none.key" failed (2: No such file or directory)`)
+	b.Write("short.key", "abc")
+	refused(t, b, conf("sticky_key short.key;"), "64 hexadecimal digits")
+	refused(t, b, conf("sticky_key a.key; sticky_key a.key;"), "two sticky keys have the id")
+}
+
+// refused tells that a configuration is not taken.
+func refused(t *testing.T, b *lbtest.Balancer, conf, words string) {
+	t.Helper()
+	if _, err := b.Reload(conf); err == nil || !strings.Contains(err.Error(), words) {
+		t.Errorf("%v, not %q", err, words)
+	}
+}
+
+// TestStickyOverReloads: clients stay with servers that stay, whatever is
+// added, removed or drained around them; learned sessions are kept, too.
+func TestStickyOverReloads(t *testing.T) {
+	t.Parallel()
+	b := lbtest.New(t)
+	writeKey(b, "a.key", "a")
+	conf := func(servers string) string {
+		return strings.ReplaceAll(stickySite("sticky_key a.key;", servers+"sticky cookie srv;",
+			servers+"sticky route $cookie_srv;",
+			servers+"sticky learn create=$arg_new lookup=$cookie_srv zone=sessions:64k;"), "DIR", b.Dir)
+	}
+	one, two, three := "server unix:DIR/1 route=one; ", "server unix:DIR/2 route=two; ", "server unix:DIR/3 route=three; "
+	load(t, b, conf(one+two))
+	var home [3]asked
+	for home[0] = (asked{}); home[0].server != "1"; {
+		home[0] = askSticky(t, b, "/u0", "")
+	}
+	home[1].cookie = "one"
+	for id := 0; home[2].server != "1"; id++ {
+		home[2].cookie = fmt.Sprint("s", id)
+		home[2].server = askSticky(t, b, "/u2?new="+home[2].cookie, "").server
+	}
+	for _, step := range []struct{ name, servers, want string }{
+		{"added", two + one + three, "1"},
+		{"removed another", one + three, "1"},
+		{"drained", "server unix:DIR/1 route=one drain; " + three, "1"},
+		{"weighed", "server unix:DIR/1 route=one weight=3; " + three, "1"},
+		{"down", "server unix:DIR/1 route=one down; " + three, "3"},
+	} {
+		load(t, b, conf(step.servers))
+		for i := range home {
+			for range 3 {
+				if got := askSticky(t, b, fmt.Sprint("/u", i), home[i].cookie); got.server != step.want {
+					t.Errorf("%s: client %d is at %s, not %s", step.name, i, got.server, step.want)
+				}
+			}
+		}
+	}
+}
+
+// TestCookieTimes: what expires does to the attributes.
+func TestCookieTimes(t *testing.T) {
+	t.Parallel()
+	b := lbtest.New(t)
+	load(t, b, strings.ReplaceAll(stickySite("", threeServers+"sticky cookie srv expires=1h domain=.example.com path=/;",
+		threeServers+"sticky cookie srv expires=20y;"), "DIR", b.Dir))
+	check := func(path, rest, layout string, lasts time.Duration) {
+		t.Helper()
+		got := askSticky(t, b, path, "").after
+		text, after, _ := strings.Cut(strings.TrimPrefix(got, " expires="), "; ")
+		at, err := time.Parse(layout, text)
+		if ahead := time.Until(at); err != nil || ahead > lasts+time.Second || ahead < lasts-time.Minute || after != rest {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+	}
+	check("/u0", "max-age=3600; domain=.example.com; path=/", "Mon, 02-Jan-06 15:04:05 GMT", time.Hour)
+	check("/u1", "max-age=630720000", "Mon, 02-Jan-2006 15:04:05 GMT", 20*365*24*time.Hour)
+}
