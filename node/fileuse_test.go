@@ -76,7 +76,7 @@ func TestFileUses(t *testing.T) {
 		PasswordFile:    "/c/pass", CRL: "/c/crl.pem", SessionTicketKeys: []string{"/c/ticket"},
 	}
 	server.ErrorLogs = []config.ErrorLog{log, {Stderr: true}}
-	cfg := &config.Config{HTTP: &config.HTTP{Servers: []*config.Server{server}}}
+	cfg := &config.Config{HTTP: &config.HTTP{Servers: []*config.Server{server}, StickyKeys: []config.StickyKey{{File: "/c/sticky"}}}}
 	cfg.ErrorLogs = []config.ErrorLog{log}
 	var got []string
 	for _, u := range fileUses(cfg) {
@@ -86,7 +86,7 @@ func TestFileUses(t *testing.T) {
 		}
 		got = append(got, word+u.path)
 	}
-	want := "w:/l/error.log w:/l/inner.log r:/c/ca.pem r:/c/a.pem r:/c/a.key r:/c/ticket r:/c/pass r:/c/crl.pem"
+	want := "w:/l/error.log w:/l/inner.log r:/c/ca.pem r:/c/a.pem r:/c/a.key r:/c/ticket r:/c/pass r:/c/crl.pem r:/c/sticky"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}

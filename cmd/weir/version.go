@@ -45,6 +45,7 @@ func printBuild(w io.Writer) {
 func printHelp(w io.Writer) {
 	fmt.Fprintf(w, `Usage: weir [-?hvVtTq] [-s signal] [-p prefix]
             [-e filename] [-c filename] [-g directives]
+       weir keygen sticky FILE
 
 Options:
   -?,-h         : this help
@@ -58,6 +59,9 @@ Options:
   -e filename   : set error log file (default: %s)
   -c filename   : set configuration file (default: %s)
   -g directives : set global directives out of configuration file
+
+Commands:
+  keygen sticky : make a key for sticky cookies, in a new file
 
 `, filepath.Dir(config.DefaultFile), config.DefaultErrorLog, config.DefaultFile)
 }
