@@ -125,14 +125,19 @@ func isDamage(err error) bool {
 	return errors.Is(err, errBroken) || errors.Is(err, errShort) || errors.Is(err, errBody) || errors.Is(err, errVersion)
 }
 
-// isOurs tells whether a file begins as ours do.
-func (z *Zone) isOurs(path string) bool {
+// isOurs tells whether a file is there and begins as ours do.
+func (z *Zone) isOurs(path string) (bool, error) {
 	f, err := z.sys.Open(path)
 	if err != nil {
-		return false
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return false, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	var first [len(magic)]byte
-	_, err = f.ReadAt(first[:], 0)
-	return err == nil && string(first[:]) == magic
+	if _, err = f.ReadAt(first[:], 0); err != nil && err != io.EOF && !errors.Is(err, syscall.EISDIR) {
+		return false, err
+	}
+	return string(first[:]) == magic, nil
 }

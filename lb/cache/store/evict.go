@@ -6,23 +6,28 @@ import (
 )
 
 // removeFile removes the file of a key and its record, if it is still the file
-// of the proof; with proof 0, whatever it is.
-func (z *Zone) removeFile(key Key, proof uint64) bool {
+// of the proof; with proof 0, whatever it is. The error has been logged.
+func (z *Zone) removeFile(key Key, proof uint64) (removed bool, err error) {
 	mu := z.lockPath(&key)
 	defer mu.Unlock()
 	path := z.file(key)
-	if proof != 0 && !z.isStill(path, proof) {
-		return false
+	if proof != 0 {
+		if still, err := z.isStill(path, proof); !still || err != nil {
+			if err != nil {
+				z.faults.report(z, faultRemove, err)
+			}
+			return false, err
+		}
 	}
 	s, hash := z.locate(&key)
 	var e *Entry
 	seen := proof != 0
 	s.mu.Lock()
+	s.removed++
 	if i := s.find(&key, hash); i != 0 {
 		seen = seen || s.records[i].seen
 		e = z.drop(s, i, hash)
 	}
-	s.changed++
 	s.mu.Unlock()
 	if e != nil {
 		e.Release()
@@ -31,30 +36,40 @@ func (z *Zone) removeFile(key Key, proof uint64) bool {
 }
 
 // unlink removes a file; one that was never opened is looked at before, since
-// it may be another program's.
-func (z *Zone) unlink(path string, seen bool) bool {
-	if !seen && !z.isOurs(path) {
-		return false
+// it may be another program's. The error has been logged.
+func (z *Zone) unlink(path string, seen bool) (removed bool, err error) {
+	if !seen {
+		if ours, err := z.isOurs(path); !ours || err != nil {
+			if err != nil {
+				z.faults.report(z, faultRemove, err)
+			}
+			return false, err
+		}
 	}
 	switch err := z.sys.Remove(path); {
 	case err == nil:
 		z.faults.passed(z, faultRemove)
-		return true
-	case !errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	default:
 		z.faults.report(z, faultRemove, err)
+		return false, err
 	}
-	return false
 }
 
 // isStill tells whether a path leads to the file of a proof.
-func (z *Zone) isStill(path string, proof uint64) bool {
+func (z *Zone) isStill(path string, proof uint64) (bool, error) {
 	f, err := z.sys.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer func() { _ = f.Close() }() // it was only looked at
 	info, err := f.Stat()
-	return err == nil && proofOf(info) == proof
+	return err == nil && proofOf(info) == proof, err
 }
 
 // evictIf removes the least recently used record and its file, if it is as old
@@ -102,7 +117,7 @@ func (z *Zone) evict(key Key, used uint32) bool {
 		e.Release()
 	}
 	if stored {
-		z.unlink(z.file(key), seen)
+		_, _ = z.unlink(z.file(key), seen) // a failure is logged; the next walk of the loader finds the file
 	}
 	return true
 }

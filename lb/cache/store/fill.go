@@ -19,8 +19,6 @@ var (
 	ErrAborted = errors.New("the reply was not completed")
 	// ErrPurged: the key was purged while the reply arrived.
 	ErrPurged = errors.New("purged while it arrived")
-	// ErrClosed: the zone has ended.
-	ErrClosed = errors.New("the cache has ended")
 )
 
 // FillOptions are what is known of a reply when its body begins.
@@ -46,8 +44,10 @@ type Fill struct {
 	replaces uint64
 
 	mu      sync.Mutex // guards what follows, and is not held over system calls
-	mem     []byte     // the body, until it goes to a file
-	shown   *body      // the file, when it has all that readers may read
+	mem     []byte     // the body from memAt on, until it goes to a file
+	memAt   int64
+	shown   *body // the file, when it has all that readers may read
+	carried bool  // the disk has failed: mem goes on for the readers
 	size    int64
 	state   fillState
 	doomed  bool // purged meanwhile
@@ -111,9 +111,10 @@ func (f *Fill) Length() int64 { return f.length }
 func (f *Fill) create() error {
 	z := f.zone
 	var file *os.File
+	var temp string
 	err := z.inDirs(f.key, func() (err error) {
-		f.temp = z.tempName(f.key)
-		file, err = z.sys.Create(f.temp)
+		temp = z.tempName(f.key)
+		file, err = z.sys.Create(temp)
 		return err
 	})
 	if err != nil {
@@ -125,21 +126,44 @@ func (f *Fill) create() error {
 	z.sys.Lock(file)
 	b := newBody(nil, file)
 	b.offset = f.head.bodyOffset
-	f.file = b
+	f.file, f.temp = b, temp
 	return nil
 }
 
-// Write adds to the body. After an error the reply can still be read by those
-// who have begun as far as it was written before, but it will not be stored.
+// Write adds to the body. An error tells that it will not be stored, and that
+// nobody reads it: when the disk fails, those who have begun to read are served
+// from memory to the end, as long as that is no more than maxCarried.
 func (f *Fill) Write(p []byte) (int, error) {
 	if f.err == nil {
 		f.err = f.write(p)
+		if f.err == nil {
+			return len(p), nil
+		}
 	}
-	if f.err != nil {
-		f.finish(aborted)
-		return 0, f.err
+	if f.carry(p) {
+		return len(p), nil
 	}
-	return len(p), nil
+	f.finish(aborted)
+	return 0, f.err
+}
+
+// maxCarried bounds the memory that one body takes when its disk fails.
+const maxCarried = 16 << 20
+
+// carry keeps a piece that could not be written, for the readers.
+func (f *Fill) carry(p []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == ErrLength || f.state != filling || len(f.readers) == 0 || len(f.mem)+len(p) > maxCarried {
+		return false
+	}
+	if !f.carried && f.shown != nil {
+		f.memAt = f.size
+	}
+	f.carried = true
+	f.mem = append(f.mem, p...)
+	f.grown(len(p))
+	return true
 }
 
 func (f *Fill) write(p []byte) error {
@@ -161,7 +185,7 @@ func (f *Fill) write(p []byte) error {
 		return err
 	}
 	f.mu.Lock()
-	f.shown = f.file
+	f.shown, f.mem = f.file, nil
 	f.grown(len(p))
 	f.mu.Unlock()
 	return nil
@@ -193,21 +217,21 @@ func (f *Fill) writeAt(p []byte, offset int64) error {
 // of the body then, whether it could be stored or not; an error tells that it
 // could not.
 func (f *Fill) Commit() error {
-	if f.err == nil && f.length >= 0 && f.size != f.length {
+	if f.length >= 0 && f.size != f.length {
 		f.err = ErrLength
 	}
-	if f.err != nil {
-		f.finish(aborted)
-		f.end()
-		return f.err
+	if f.err == nil || f.carried && f.err != ErrLength {
+		f.finish(complete)
 	}
-	f.finish(complete)
-	err := f.store()
+	if f.err == nil {
+		f.err = f.store()
+	}
+	f.finish(aborted) // unless it is complete
 	f.end()
-	if err == nil {
+	if f.err == nil {
 		f.zone.manageSoon()
 	}
-	return err
+	return f.err
 }
 
 // Abort ends a reply that will not be completed.
@@ -242,6 +266,9 @@ func (f *Fill) unmake() {
 // store writes the file and moves it to its place.
 func (f *Fill) store() error {
 	z, h := f.zone, &f.head
+	if limit := z.conf.Load().MaxSize; limit > 0 && h.bodyOffset+f.size > limit {
+		return ErrTooLarge
+	}
 	if err := f.spill(); err != nil {
 		return err
 	}
@@ -268,8 +295,13 @@ func (f *Fill) place(size int64, proof uint64) error {
 	f.mu.Lock()
 	doomed := f.doomed
 	f.mu.Unlock()
-	if doomed || f.replaces != 0 && !z.isStill(z.file(f.key), f.replaces) {
+	if doomed {
 		return ErrPurged
+	}
+	if f.replaces != 0 {
+		if still, err := z.isStill(z.file(f.key), f.replaces); !still || err != nil {
+			return errors.Join(ErrPurged, err)
+		}
 	}
 	if err := z.move(f.temp, f.key); err != nil {
 		z.faults.report(z, faultWrite, err)
@@ -290,7 +322,6 @@ func (z *Zone) placed(key Key, size int64, proof uint64) {
 	rec.proof, rec.seen = proof, true
 	z.settle(rec, size)
 	before := z.quiet(s, rec)
-	s.changed++
 	s.mu.Unlock()
 	if before != nil {
 		before.Release()

@@ -29,7 +29,7 @@ type shard struct {
 	buckets []uint32 // first record of each; a power of two
 	free    uint32   // first of the unused records, linked by next
 	count   int
-	changed uint64 // counts what was committed and removed; see Zone.open
+	removed uint64 // counts what was removed; see Zone.admit
 	live    liveSet
 	_       [64]byte // keeps neighbours off the same cache line
 }

@@ -16,6 +16,10 @@ const listAtOnce = 256
 // loadAgain is when a directory that could not be read is tried again.
 const loadAgain = 10 * time.Second
 
+// lookAgain is how often the directory is walked once all is known: another
+// process, such as the one before an upgrade, may have added to it.
+const lookAgain = time.Hour
+
 // load finds the files that an earlier process has left. Until it is through,
 // a key that the index does not know is looked for on disk.
 func (z *Zone) load() {
@@ -30,7 +34,11 @@ func (z *Zone) load() {
 		case err == nil:
 			z.faults.passed(z, faultList)
 			z.loading.Store(false)
-			return
+			if !z.sleep(lookAgain) {
+				return
+			}
+			l.used, l.late = uint32(time.Now().Unix()), true
+			continue
 		case errors.Is(err, errStopped):
 			return
 		}
@@ -46,7 +54,8 @@ var errStopped = errors.New("stopped")
 // loader walks over the directory of a zone.
 type loader struct {
 	z    *Zone
-	used uint32 // what is found counts as used since the start
+	used uint32 // what is found counts as used at the start of the walk
+	late bool   // the index was complete before
 	turn turns
 }
 
@@ -126,7 +135,7 @@ func (l *loader) file(key Key, e os.DirEntry) {
 	full := known == 0 && z.keys.Load() >= z.conf.Load().maxKeys()
 	if !full {
 		if known == 0 {
-			known = s.insertOldest(&key, hash, l.used)
+			known = l.insert(s, &key, hash)
 			s.grow(z.hash)
 			z.keys.Add(1)
 		}
@@ -137,8 +146,16 @@ func (l *loader) file(key Key, e os.DirEntry) {
 	s.mu.Unlock()
 	if full {
 		z.faults.indexFull(z)
-		z.unlink(z.file(key), false)
+		_, _ = z.unlink(z.file(key), false) // a failure is logged
 	}
+}
+
+// insert adds a record: first behind all that was used since the start.
+func (l *loader) insert(s *shard, key *Key, hash uint64) uint32 {
+	if l.late {
+		return s.insert(key, hash, l.used)
+	}
+	return s.insertOldest(key, hash, l.used)
 }
 
 // removeOrphan removes a temporary file that no process writes any more.
@@ -149,6 +166,6 @@ func (z *Zone) removeOrphan(path string) {
 	}
 	defer func() { _ = f.Close() }() // it was only looked at
 	if z.sys.Lock(f) {
-		z.unlink(path, true)
+		_, _ = z.unlink(path, true) // a failure is logged
 	}
 }

@@ -6,6 +6,10 @@ const memoryBody = 64 << 10
 // promoteAt is the hit that takes a small body into memory.
 const promoteAt = 2
 
+// memoryBody is the longest body that this zone takes into memory: no single
+// one may push out all others.
+func (z *Zone) memoryBody() int64 { return min(memoryBody, z.conf.Load().KeysSize/8) }
+
 // liveSet are the entries of a shard that are open, in order of use. It is
 // guarded by the shard's lock.
 type liveSet struct {
@@ -92,7 +96,7 @@ func (z *Zone) quiet(s *shard, rec *record) *Entry {
 
 // crowded tells whether more is open or in memory than may be.
 func (z *Zone) crowded() bool {
-	return z.files.Load() > z.maxFiles || z.memory.Load() > z.conf.Load().KeysSize
+	return z.files.Load() > z.maxFiles.Load() || z.memory.Load() > z.conf.Load().KeysSize
 }
 
 // trimLive ends entries, least recently used first within a shard, beginning
@@ -135,6 +139,22 @@ func (z *Zone) trimShard(s *shard, keep *Key) {
 	}
 }
 
+// unproven closes an entry whose file somebody has changed; the next Get looks
+// at it anew.
+func (z *Zone) unproven(e *Entry) {
+	s, hash := z.locate(&e.key)
+	var before *Entry
+	s.mu.Lock()
+	if i := s.find(&e.key, hash); i != 0 && e.place != 0 {
+		s.records[i].proof = 0
+		before = z.quiet(s, &s.records[i])
+	}
+	s.mu.Unlock()
+	if before != nil {
+		before.Release()
+	}
+}
+
 // promote takes the body of an entry into memory, and returns the entry to be
 // used in its place, with the caller's use of it.
 func (z *Zone) promote(e *Entry) *Entry {
@@ -144,6 +164,7 @@ func (z *Zone) promote(e *Entry) *Entry {
 		return e
 	}
 	if bodySum(mem) != e.slot.bodySum {
+		z.unproven(e)
 		z.discard(e.key, e.proof, errBody)
 		e.Release()
 		return nil

@@ -13,7 +13,7 @@ type sought struct {
 	key     Key
 	text    []byte
 	now     int64
-	changed uint64 // of the shard, before the file was opened
+	removed uint64 // of the shard, before the file was opened
 	proof   uint64 // of the file whose body needs no check any more
 }
 
@@ -23,17 +23,28 @@ func bodySum(p []byte) uint32 { return crc32.Checksum(p, castagnoli()) }
 func (z *Zone) open(want sought) *Entry {
 	path := z.file(want.key)
 	f, err := z.sys.Open(path)
+	if isExhausted(err) {
+		z.closeIdle()
+		f, err = z.sys.Open(path)
+	}
 	if err != nil {
-		z.openFailed(&want, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			z.forget(want.key)
+		} else {
+			z.faults.report(z, faultOpen, err)
+		}
 		return nil
 	}
 	z.faults.passed(z, faultOpen)
 	e, size, err := z.read(f, &want)
-	switch {
-	case err == nil && !z.rules.hit(e):
-		return z.admit(e, &want, size)
-	case err == nil:
-		z.removeFile(want.key, e.proof)
+	if err == nil {
+		z.admit(e, &want, size)
+		// A rule that came before the entry was admitted is seen here; one that
+		// comes later finds the entry where it was admitted.
+		if !z.rules.hit(e) {
+			return e
+		}
+		_, _ = z.removeFile(want.key, e.proof) // a failure is logged, and the rule stays
 		e.Release()
 		return nil
 	}
@@ -45,7 +56,7 @@ func (z *Zone) open(want sought) *Entry {
 	switch {
 	case errors.Is(err, errOtherText):
 	case errors.Is(err, errForeign):
-		z.forget(&want)
+		z.forget(want.key)
 	case isDamage(err):
 		z.discard(want.key, proof, err)
 	default:
@@ -57,17 +68,9 @@ func (z *Zone) open(want sought) *Entry {
 // errOtherText is no fault: two texts have the same key.
 var errOtherText = errors.New("the file of another key")
 
-// openFailed puts the index right where a file is gone, and makes room where
-// too many are open.
-func (z *Zone) openFailed(want *sought, err error) {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		z.forget(want)
-		return
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		z.closeIdle()
-	}
-	z.faults.report(z, faultOpen, err)
+// isExhausted tells the errors that closing files may cure.
+func isExhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // read checks a file and makes an entry of it, which has the file then.
@@ -111,15 +114,21 @@ func (z *Zone) buffer() *[copyBuffer]byte {
 	return new([copyBuffer]byte)
 }
 
-// admit keeps an entry that was opened for those who come after. When
-// something was removed or committed meanwhile, it serves this one use only.
-func (z *Zone) admit(e *Entry, want *sought, size int64) *Entry {
+// admit keeps an entry that was opened for those who come after, unless the
+// file may have been removed or replaced meanwhile: then it serves this one
+// use only.
+func (z *Zone) admit(e *Entry, want *sought, size int64) {
 	z.makeRoom(&want.key)
 	s, hash := z.locate(&want.key)
 	s.mu.Lock()
-	if s.changed != want.changed {
+	known := s.find(&want.key, hash)
+	same := s.removed == want.removed
+	if known != 0 && s.records[known].proof != 0 {
+		same = s.records[known].proof == e.proof
+	}
+	if !same {
 		s.mu.Unlock()
-		return e
+		return
 	}
 	rec := &s.records[z.record(s, &want.key, hash, uint32(want.now))]
 	rec.proof, rec.seen = e.proof, true
@@ -130,15 +139,19 @@ func (z *Zone) admit(e *Entry, want *sought, size int64) *Entry {
 		before.Release()
 	}
 	z.trimLive(&want.key)
-	return e
 }
 
 // forget takes the record of a file away that is gone, or not ours.
-func (z *Zone) forget(want *sought) {
-	s, hash := z.locate(&want.key)
+func (z *Zone) forget(key Key) {
+	mu := z.lockPath(&key)
+	defer mu.Unlock()
+	if ours, err := z.isOurs(z.file(key)); ours || err != nil {
+		return
+	}
+	s, hash := z.locate(&key)
 	var e *Entry
 	s.mu.Lock()
-	if i := s.find(&want.key, hash); i != 0 && s.changed == want.changed {
+	if i := s.find(&key, hash); i != 0 && s.records[i].blocks != 0 {
 		e = z.drop(s, i, hash)
 	}
 	s.mu.Unlock()
@@ -149,7 +162,7 @@ func (z *Zone) forget(want *sought) {
 
 // discard removes a file that is damaged, and says so.
 func (z *Zone) discard(key Key, proof uint64, why error) {
-	if z.removeFile(key, proof) {
-		z.logf(levelDamage, "cache file %q is removed: %v", z.file(key), why)
+	if removed, err := z.removeFile(key, proof); removed || err != nil {
+		z.logf(levelDamage, "cache file %q is of no use: %v", z.file(key), why)
 	}
 }

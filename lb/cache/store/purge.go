@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // rules are the purges by prefix whose files may still be on disk. Whatever
@@ -47,23 +49,25 @@ func (r *rule) hit(text []byte, written int64) bool {
 // whether there were any. A text that ends in "*" is a prefix: all entries
 // whose texts begin with it are gone for every later Get, while their files
 // are removed in the background; the result is true then. What is on its way
-// from an upstream is not stored either.
-func (z *Zone) Purge(text []byte) bool {
+// from an upstream is not stored either. An error, which has been logged, says
+// that something may be left and come back; one may try again.
+func (z *Zone) Purge(text []byte) (found bool, err error) {
 	if n := len(text); n > 0 && text[n-1] == '*' {
-		z.purgePrefix(text[:n-1])
-		return true
+		return true, z.purgePrefix(text[:n-1])
 	}
 	key := KeyOf(text)
-	z.doom(func(f *Fill) bool { return f.key.group() == key.group() })
-	found := false
-	for _, k := range z.variants(key) {
-		found = z.removeFile(k, 0) || found
+	keys := z.doom(func(f *Fill) bool { return f.key.group() == key.group() })
+	variants, err := z.variants(key)
+	for _, k := range append(keys, variants...) {
+		removed, failed := z.removeFile(k, 0)
+		found, err = found || removed, errors.Join(err, failed)
 	}
-	return found
+	return found, err
 }
 
-// doom keeps fills from being stored.
-func (z *Zone) doom(hit func(*Fill) bool) {
+// doom keeps fills from being stored, and returns their keys: those that were
+// being put in their places have files.
+func (z *Zone) doom(hit func(*Fill) bool) (keys []Key) {
 	z.fills.mu.Lock()
 	defer z.fills.mu.Unlock()
 	for f := range z.fills.all {
@@ -71,14 +75,15 @@ func (z *Zone) doom(hit func(*Fill) bool) {
 			f.mu.Lock()
 			f.doomed = true
 			f.mu.Unlock()
+			keys = append(keys, f.key)
 		}
 	}
+	return keys
 }
 
 // variants returns the keys in the index, or while that is incomplete on disk,
 // that are variants of a main key, itself among them.
-func (z *Zone) variants(key Key) []Key {
-	var keys []Key
+func (z *Zone) variants(key Key) (keys []Key, err error) {
 	s, hash := z.locate(&key)
 	s.mu.Lock()
 	for i := *s.bucket(hash); i != 0; i = s.records[i].next {
@@ -88,51 +93,66 @@ func (z *Zone) variants(key Key) []Key {
 	}
 	s.mu.Unlock()
 	if !z.loading.Load() {
-		return keys
+		return keys, nil
 	}
-	name := key.String()
-	d, err := z.sys.Open(string(z.appendDir(nil, name)))
+	d, err := z.sys.Open(string(z.appendDir(nil, key.String())))
+	if errors.Is(err, fs.ErrNotExist) {
+		return keys, nil
+	}
 	if err != nil {
-		return keys // there is nothing
+		z.faults.report(z, faultList, err)
+		return keys, err
 	}
 	defer func() { _ = d.Close() }() // it was only read
-	names, _ := d.Readdirnames(-1)   // what could not be read is not purged, as the result tells
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		z.faults.report(z, faultList, err)
+	}
 	for _, n := range names {
 		if k, ok := parseKey(n); ok && k.group() == key.group() {
 			keys = append(keys, k)
 		}
 	}
-	return keys
+	return keys, err
 }
 
 // purgePrefix adds a rule, applies it to what is open, and lets the purger
 // look at the rest.
-func (z *Zone) purgePrefix(prefix []byte) {
+func (z *Zone) purgePrefix(prefix []byte) (err error) {
 	r := rule{prefix: bytes.Clone(prefix), until: unixNano()}
 	z.rules.mu.Lock()
 	var list []rule
 	if old := z.rules.list.Load(); old != nil {
-		list = append(list, *old...)
+		list = slices.DeleteFunc(slices.Clone(*old), func(o rule) bool { return bytes.HasPrefix(o.prefix, prefix) })
 	}
-	z.setRules(append(list, r))
+	err = z.setRules(append(list, r))
 	z.startPurger()
 	z.rules.mu.Unlock()
-	z.doom(func(f *Fill) bool { return bytes.HasPrefix(f.head.text, prefix) })
-	for _, e := range z.closeLive(func(e *Entry) bool { return r.hit(e.text, e.slot.written) }) {
-		z.removeFile(e.key, e.proof)
+	for _, key := range z.doom(func(f *Fill) bool { return bytes.HasPrefix(f.head.text, prefix) }) {
+		z.lockPath(&key).Unlock() // it may be moving to its place
+		z.sweepFile(key)
 	}
+	for _, e := range z.closeLive(func(e *Entry) bool { return r.hit(e.text, e.slot.written) }) {
+		_, failed := z.removeFile(e.key, e.proof)
+		err = errors.Join(err, failed)
+	}
+	return err
 }
 
 // setRules puts the rules in force and writes them down, so that a process
 // that comes after this one knows them; rules.mu is locked.
-func (z *Zone) setRules(list []rule) {
+func (z *Zone) setRules(list []rule) error {
 	path := z.journal()
 	if len(list) == 0 {
 		z.rules.list.Store(nil)
-		if err := z.sys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := z.sys.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
 			z.faults.report(z, faultRemove, err)
 		}
-		return
+		return err
 	}
 	z.rules.list.Store(&list)
 	var text []byte
@@ -141,9 +161,11 @@ func (z *Zone) setRules(list []rule) {
 		text = append(text, ' ')
 		text = append(hex.AppendEncode(text, r.prefix), ".\n"...)
 	}
-	if err := z.writeJournal(path, text); err != nil {
+	err := z.writeJournal(path, text)
+	if err != nil {
 		z.faults.report(z, faultWrite, err)
 	}
+	return err
 }
 
 func (z *Zone) journal() string { return filepath.Join(z.path, "purges") }
@@ -210,40 +232,52 @@ func (z *Zone) startPurger() {
 	z.work.done.Go(z.purger)
 }
 
+// purgeAgain is when files that could not be looked at are tried again.
+const purgeAgain = 10 * time.Second
+
 // purger looks at all files until no rule is left that has not seen them all.
 func (z *Zone) purger() {
-	for {
-		for z.loading.Load() {
-			if !z.sleep(z.conf.Load().Purger.Sleep) {
+	for wait := time.Duration(0); ; {
+		for wait > 0 || z.loading.Load() {
+			if !z.sleep(max(wait, z.conf.Load().Purger.Sleep)) {
 				return
 			}
+			wait = 0
 		}
 		began := unixNano()
-		if !z.sweep() {
+		switch seen, ended := z.sweep(); {
+		case ended:
+			return
+		case !seen:
+			wait = purgeAgain
+		case z.endRules(began):
 			return
 		}
-		z.rules.mu.Lock()
-		var left []rule
-		for _, r := range *z.rules.list.Load() {
-			if r.until > began {
-				left = append(left, r)
-			}
-		}
-		z.setRules(left)
-		if len(left) == 0 {
-			z.rules.busy = false
-			z.rules.mu.Unlock()
-			return
-		}
-		z.rules.mu.Unlock()
 	}
 }
 
-// sweep holds every file of the index against the rules; false when the zone
-// ends before.
-func (z *Zone) sweep() bool {
+// endRules takes the rules away that are older than a sweep that has seen all
+// files, and tells whether that were all.
+func (z *Zone) endRules(began int64) bool {
+	z.rules.mu.Lock()
+	defer z.rules.mu.Unlock()
+	var left []rule
+	for _, r := range *z.rules.list.Load() {
+		if r.until > began {
+			left = append(left, r)
+		}
+	}
+	_ = z.setRules(left) // logged; what stays written is done once more by the next process
+	z.rules.busy = len(left) > 0
+	return len(left) == 0
+}
+
+// sweep holds every file of the index against the rules. It tells whether it
+// has seen all, and whether the zone has ended before.
+func (z *Zone) sweep() (seen, ended bool) {
 	var t turns
 	t.begin(z.conf.Load().Purger)
+	seen = true
 	for i := range z.shards {
 		s := &z.shards[i]
 		for at := 1; ; at++ {
@@ -257,32 +291,38 @@ func (z *Zone) sweep() bool {
 			if !stored {
 				continue
 			}
-			z.sweepFile(key)
+			seen = z.sweepFile(key) && seen
 			if t.over() {
 				pace := z.conf.Load().Purger
 				if !z.sleep(pace.Sleep) {
-					return false
+					return false, true
 				}
 				t.begin(pace)
 			}
 		}
 	}
-	return true
+	return seen, false
 }
 
-// sweepFile removes one file if a rule hits it.
-func (z *Zone) sweepFile(key Key) {
+// sweepFile removes one file if a rule hits it, and tells whether that was to
+// be seen, and could be done.
+func (z *Zone) sweepFile(key Key) bool {
 	f, err := z.sys.Open(z.file(key))
 	if err != nil {
-		return // Get will see
+		return errors.Is(err, fs.ErrNotExist)
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
-		return
+		return false
 	}
 	h, err := readHeader(f, info.Size())
-	if err == nil && z.rules.hit(&Entry{text: h.text, slot: slotPlace{written: h.written}}) {
-		z.removeFile(key, proofOf(info))
+	if err != nil {
+		return isDamage(err) || errors.Is(err, errForeign) // Get will not serve it
 	}
+	if !z.rules.hit(&Entry{text: h.text, slot: slotPlace{written: h.written}}) {
+		return true
+	}
+	_, err = z.removeFile(key, proofOf(info))
+	return err == nil
 }

@@ -107,11 +107,14 @@ func (r *FillReader) take(buf []byte) ([]byte, error) {
 	f := r.fill
 	r.hold(f)
 	n := f.size - r.offset
-	if r.body == nil {
-		p := f.mem[r.offset:f.size:f.size]
+	if in := r.offset - f.memAt; in >= 0 && in+n == int64(len(f.mem)) {
+		p := f.mem[in:len(f.mem):len(f.mem)]
 		r.offset = f.size
 		f.mu.Unlock()
 		return p, nil
+	}
+	if f.carried {
+		n = f.memAt - r.offset
 	}
 	f.mu.Unlock()
 	got, err := r.body.file.ReadAt(buf[:min(n, int64(len(buf)))], r.body.offset+r.offset)

@@ -69,7 +69,12 @@ const fallocKeepSize = 1
 
 func (realSystem) Rename(from, to string) error { return os.Rename(from, to) }
 
-func (realSystem) Remove(path string) error { return os.Remove(path) }
+func (realSystem) Remove(path string) error {
+	if err := syscall.Unlink(path); err != nil {
+		return &fs.PathError{Op: "unlink", Path: path, Err: err}
+	}
+	return nil
+}
 
 func (realSystem) Mkdir(path string) error { return os.Mkdir(path, dirMode) }
 

@@ -42,7 +42,7 @@ func (z *Zone) move(temp string, key Key) error {
 		return err
 	}
 	beside := fmt.Sprintf("%s.%0*d", to, tempDigits, rand.Uint32())
-	if err := z.copyFile(temp, beside); err != nil {
+	if err := z.inDirs(key, func() error { return z.copyFile(temp, beside) }); err != nil {
 		return err
 	}
 	if err := z.sys.Rename(beside, to); err != nil {

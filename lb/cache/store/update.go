@@ -1,8 +1,8 @@
 package store
 
 import (
+	"errors"
 	"io/fs"
-	"syscall"
 )
 
 // Update gives an entry new meta, as after a revalidation, and returns the
@@ -22,25 +22,33 @@ func (z *Zone) Update(e *Entry, m Meta) *Entry {
 		z.rewrite(e, next)
 		return next
 	}
-	mu := z.lockPath(&e.key)
+	z.renew(next)
+	// A purge by prefix may have found e alone; see Zone.open.
+	if z.rules.hit(e) {
+		_, _ = z.removeFile(e.key, next.proof) // a failure is logged, and the rule stays
+	}
+	return next
+}
+
+// renew writes the header of next into the file and lets others find it.
+func (z *Zone) renew(next *Entry) {
+	mu := z.lockPath(&next.key)
 	defer mu.Unlock()
 	if !z.writeSlot(next) {
-		return next
+		return
 	}
-	s, hash := z.locate(&e.key)
+	s, hash := z.locate(&next.key)
 	var before *Entry
 	s.mu.Lock()
-	if i := s.find(&e.key, hash); i != 0 {
+	if i := s.find(&next.key, hash); i != 0 {
 		rec := &s.records[i]
 		rec.proof = next.proof
 		before = z.enliven(s, rec, next)
-		s.changed++
 	}
 	s.mu.Unlock()
 	if before != nil {
 		before.Release()
 	}
-	return next
 }
 
 // hitsNow keeps the count of hits over an update.
@@ -56,7 +64,7 @@ func (e *Entry) hitsNow(z *Zone) uint8 {
 func (z *Zone) writeSlot(e *Entry) bool {
 	f, err := z.sys.Change(z.file(e.key))
 	if err != nil {
-		if isGone(err) {
+		if errors.Is(err, fs.ErrNotExist) {
 			return false
 		}
 		z.faults.report(z, faultWrite, err)
@@ -83,11 +91,6 @@ func (z *Zone) writeSlot(e *Entry) bool {
 		e.proof = proofOf(info)
 	}
 	return true
-}
-
-func isGone(err error) bool {
-	e, ok := err.(*fs.PathError)
-	return ok && e.Err == syscall.ENOENT
 }
 
 // rewrite makes a new file with the header of next and the body of e.

@@ -136,7 +136,7 @@ func (z *Zone) tooLarge(o *Options) bool {
 
 // nextTurn is when the next entry will have been unused for too long.
 func (z *Zone) nextTurn(o *Options) time.Duration {
-	wait := longWait
+	wait := min(longWait, o.Inactive) // what is stored meanwhile is due later
 	if o.MinFree > 0 {
 		wait = freeWait
 	}

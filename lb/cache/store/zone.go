@@ -29,7 +29,7 @@ type Zone struct {
 	blocks   atomic.Int64
 	memory   atomic.Int64 // bytes of live entries
 	files    atomic.Int64 // open files of live entries
-	maxFiles int64
+	maxFiles atomic.Int64
 	turn     atomic.Uint32 // of the shards when live entries must go
 	loading  atomic.Bool   // files may exist that the index does not know
 
@@ -53,7 +53,7 @@ const maxShards = 64
 const keysPerShard = 512
 
 func newZone(o Options) *Zone {
-	z := &Zone{path: o.Path, levels: slices.Clone(o.Levels), sys: realSystem{}, seed: rand.Uint64(), maxFiles: fileBound()}
+	z := &Zone{path: o.Path, levels: slices.Clone(o.Levels), sys: realSystem{}, seed: rand.Uint64()}
 	n := 1
 	for n < maxShards && int64(n)*keysPerShard*2 <= o.maxKeys() {
 		n *= 2
@@ -107,17 +107,17 @@ func (z *Zone) Get(key Key, text []byte, now int64) *Entry {
 	s.mu.Lock()
 	i := s.find(&key, hash)
 	if i == 0 {
-		changed := s.changed
+		removed := s.removed
 		s.mu.Unlock()
 		if !z.loading.Load() {
 			return nil
 		}
-		return z.open(sought{key: key, text: text, now: now, changed: changed})
+		return z.open(sought{key: key, text: text, now: now, removed: removed})
 	}
 	rec := &s.records[i]
 	s.touch(i, uint32(now))
 	if rec.live == 0 {
-		want := sought{key: key, text: text, now: now, changed: s.changed, proof: rec.proof}
+		want := sought{key: key, text: text, now: now, removed: s.removed, proof: rec.proof}
 		stored := rec.blocks != 0
 		s.mu.Unlock()
 		if !stored && !z.loading.Load() {
@@ -135,7 +135,7 @@ func (z *Zone) Get(key Key, text []byte, now int64) *Entry {
 	promote := false
 	if e.hits < promoteAt {
 		e.hits++
-		promote = e.hits == promoteAt && e.body.file != nil && e.body.length <= memoryBody
+		promote = e.hits == promoteAt && e.body.file != nil && e.body.length <= z.memoryBody()
 	}
 	s.mu.Unlock()
 	if promote {
@@ -182,7 +182,7 @@ func (z *Zone) drop(s *shard, i uint32, hash uint64) *Entry {
 	e := z.quiet(s, rec)
 	z.blocks.Add(-int64(rec.blocks))
 	z.keys.Add(-1)
-	s.changed++
+	s.removed++
 	s.remove(i, hash)
 	return e
 }
@@ -196,7 +196,9 @@ func (z *Zone) settle(rec *record, size int64) {
 
 // Delete removes an entry, unless another has taken its place. The caller
 // still releases it.
-func (z *Zone) Delete(e *Entry) { z.removeFile(e.key, e.proof) }
+func (z *Zone) Delete(e *Entry) {
+	_, _ = z.removeFile(e.key, e.proof) // a failure is logged
+}
 
 // Stats are the sizes of a zone at one moment.
 type Stats struct {
@@ -226,6 +228,7 @@ func (z *Zone) Start(o Options) {
 		return // Open has refused these
 	}
 	z.conf.Store(&o)
+	z.maxFiles.Store(fileBound())
 	for _, dir := range []string{z.path, o.TempPath} {
 		if dir == "" {
 			continue
