@@ -137,7 +137,7 @@ func only() map[string][]string {
 	return map[string][]string{
 		"lb/upstream": {"config"},
 		"lb/http1":    {"lb/request", "lb/variable"},
-		"lb/http2":    {"lb/request", "lb/variable"},
+		"lb/http2":    {"lb/request", "lb/variable", "lb/wire"},
 		"consensus":   {"config"},
 		"discovery":   {"config"},
 	}

@@ -26,11 +26,24 @@ type Profile struct {
 	Keepalive bool // TCP keepalive probes (proxy_socket_keepalive)
 
 	Transparent bool // Bind may be an address of another machine
+
+	// HTTP2 tells that the connections speak HTTP/2: chosen by ALPN, which TLS
+	// must offer, or without TLS by prior knowledge. They are got by Join.
+	HTTP2 bool
 }
 
 // Dial connects to a peer before ctx ends, the TLS handshake included, which
 // has the limit handshake of its own.
 func Dial(ctx context.Context, p *upstream.Peer, f *Profile, handshake time.Duration) (*Conn, error) {
+	c := &Conn{Peer: p, profile: f, born: wire.Now()}
+	if err := dial(ctx, &c.Stream, p, f, handshake); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// dial is Dial for a stream of any use.
+func dial(ctx context.Context, s *wire.Stream, p *upstream.Peer, f *Profile, limit time.Duration) error {
 	d := net.Dialer{KeepAlive: -1}
 	if f.Keepalive {
 		d.KeepAlive = 0
@@ -46,25 +59,24 @@ func Dial(ctx context.Context, p *upstream.Peer, f *Profile, handshake time.Dura
 	}
 	nc, err := d.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, dialError(err)
+		return dialError(err)
 	}
-	c := &Conn{Peer: p, profile: f, born: wire.Now()}
-	if err := c.Init(nc); err != nil {
-		return nil, errors.Join(err, nc.Close())
+	if err := s.Init(nc); err != nil {
+		return errors.Join(err, nc.Close())
 	}
 	if f.TLS != nil {
-		if err := c.handshake(ctx, f.TLS, handshake); err != nil {
-			return nil, errors.Join(err, nc.Close())
+		if err := handshake(ctx, s, f.TLS, limit); err != nil {
+			return errors.Join(err, nc.Close())
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // handshake runs over a Feed, so that the socket's own limits hold.
-func (c *Conn) handshake(ctx context.Context, cfg *tls.Config, limit time.Duration) error {
-	stop := context.AfterFunc(ctx, c.Interrupt)
+func handshake(ctx context.Context, s *wire.Stream, cfg *tls.Config, limit time.Duration) error {
+	stop := context.AfterFunc(ctx, s.Interrupt)
 	defer stop()
-	if err := c.StartTLS(cfg, false, limit); err != nil {
+	if err := s.StartTLS(cfg, false, limit); err != nil {
 		if errors.Is(err, wire.ErrTimeout) || errors.Is(err, wire.ErrInterrupted) {
 			return err
 		}

@@ -5,4 +5,8 @@
 // peer; which of them fit an exchange is told by the Profile they were made
 // with. A Group outlives reloads together with its upstream, and so do its
 // connections.
+//
+// A connection of HTTP/1 belongs to one exchange at a time; those of HTTP/2 are
+// shared (share.go), and only as many are made as the exchanges that run at a
+// time need.
 package connect

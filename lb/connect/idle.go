@@ -35,11 +35,24 @@ type Group struct {
 	busy           int // handed out or dialled, and not yet put back or dropped
 	peak, before   int // most busy in this minute and in the one before
 	turn           int64
+
+	shared []*shared // see share.go
 }
 
-// stack is what hangs on a Peer: its idle connections, newest first.
+// stack is what hangs on a Peer: its idle connections, newest first, and those
+// that exchanges share.
 type stack struct {
 	newest *Conn
+	shared []*shared  // oldest first
+	dials  []*sharing // being made
+}
+
+// stackOf returns what hangs on a peer.
+func stackOf(p *upstream.Peer) *stack {
+	if s, _ := p.Conns().(*stack); s != nil {
+		return s
+	}
+	return p.SetConns(&stack{}).(*stack)
 }
 
 // NewGroup returns a group without connections.
@@ -91,10 +104,7 @@ func (g *Group) Put(c *Conn, now int64) {
 	}
 	c.Free()
 	c.ClearInterrupt()
-	s, _ := c.Peer.Conns().(*stack)
-	if s == nil {
-		s = c.Peer.SetConns(&stack{}).(*stack)
-	}
+	s := stackOf(c.Peer)
 	var victim *Conn
 	g.mu.Lock()
 	g.busy--
@@ -192,6 +202,7 @@ func (g *Group) Sweep() {
 		}
 		c = newer
 	}
+	g.sweepShared(now)
 	g.mu.Unlock()
 	for _, c := range closing {
 		_ = c.Close() // nothing is lost with an idle connection
@@ -205,10 +216,13 @@ func (g *Group) Idle() int {
 	return g.idle
 }
 
-// Close closes all idle connections.
+// Close closes all idle connections; those that exchanges share end with them.
 func (g *Group) Close() {
 	var closing []*Conn
 	g.mu.Lock()
+	for _, s := range g.shared {
+		s.client.Retire()
+	}
 	for g.newest != nil {
 		closing = append(closing, g.newest)
 		g.unlink(g.newest.Peer.Conns().(*stack), g.newest)

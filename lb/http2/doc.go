@@ -14,6 +14,17 @@
 //	table.go encoder.go  compressing fields
 //	decoder.go    decompressing them, on golang.org/x/net/http2/hpack
 //
+// The side towards upstreams is a Client: one connection, over which many
+// exchanges run, each on a ClientStream:
+//
+//	client.go          the connection, and how many exchanges it holds
+//	client_stream.go   one exchange, as the proxy sees it
+//	client_send.go     requests
+//	client_receive.go  frames of the peer
+//	client_head.go     heads of replies, and what must not be in them
+//	client_out.go      what waits to be written
+//	wait.go            waiting for the peer, at no cost while it is quick
+//
 // Compressing is our own because the library's encoder keeps strings: it would
 // allocate for each field of each reply.
 package http2
