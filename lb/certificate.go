@@ -104,7 +104,7 @@ func (c *conn) find(s *server, hello *tls.ClientHelloInfo) (*tls.Certificate, er
 	defer c.b.putJob(j)
 	r := &j.r
 	known := c.Conn // a copy: what is known of TLS now is less than later
-	known.TLS = helloInfo(hello.ServerName)
+	known.TLS = helloInfo{hello.ServerName, c.hello}
 	r.Reset(&known, s.certificates.slots())
 	r.Start, r.ServerName, r.Site, r.Log = time.Now(), s.name, s.own, s.own.log
 	pairs := make([]cert.Pair, len(s.certificates.texts))
@@ -129,16 +129,25 @@ func (t *certificates) path(name string) string {
 }
 
 // helloInfo gives the `$ssl_…` variables of a connection whose client has said
-// hello and no more: the name it asked for.
-type helloInfo string
+// hello and no more: the name it asked for, and what it offers.
+type helloInfo struct {
+	name  string
+	hello *cert.Hello
+}
 
 // Verified implements request.TLS.
 func (h helloInfo) Verified() string { return "NONE" }
 
 // Value implements request.TLS.
 func (h helloInfo) Value(name string) (string, bool) {
-	if name != "server_name" {
-		return "", false
+	v := ""
+	switch name {
+	case "server_name":
+		v = h.name
+	case "ciphers":
+		v = h.hello.Ciphers()
+	case "curves":
+		v = h.hello.Curves()
 	}
-	return string(h), h != ""
+	return v, v != ""
 }

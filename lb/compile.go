@@ -61,6 +61,9 @@ func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 		return nil, err
 	}
 	c.g.slots = c.g.table.Slots()
+	for _, a := range c.g.sites {
+		a.notesHello = c.g.table.Used("ssl_ciphers", "ssl_curves", "ssl_session_id")
+	}
 	for name, z := range c.g.zones {
 		c.g.folded[strings.ToLower(name)] = z
 	}

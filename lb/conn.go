@@ -19,11 +19,12 @@ type conn struct {
 	wire.Stream
 	b      *Balancer
 	socket *listen.Socket
-	site   *address // of the generation seen last
-	gen    uint64   // its number
-	sni    *server  // the virtual server of the handshake, as of the generation seen last
-	named  []byte   // the name that led to it; nil: none
-	opened int64    // wire.Now
+	site   *address    // of the generation seen last
+	gen    uint64      // its number
+	sni    *server     // the virtual server of the handshake, as of the generation seen last
+	named  []byte      // the name that led to it; nil: none
+	hello  *cert.Hello // of a handshake that is being made, if variables need it
+	opened int64       // wire.Now
 
 	// keepFor is the keepalive_timeout of the last request's location.
 	keepFor time.Duration
@@ -125,6 +126,9 @@ func (c *conn) handshake() error {
 		c.misdirected = true
 		return nil
 	}
+	if c.site.notesHello {
+		c.NoteFirst(cert.HelloHead)
+	}
 	if err := c.StartTLS(c.site.front(c), true, c.site.def.conf.ClientHeaderTimeout); err != nil {
 		return err
 	}
@@ -134,7 +138,11 @@ func (c *conn) handshake() error {
 		c.sni = c.site.def
 	}
 	c.asked.Store(c.sni.verifies())
-	c.Conn.TLS = tlsInfo{cert.NewInfo(&state, c.sni.tls.Verify(&state))}
+	info := cert.NewInfo(&state, c.sni.tls.Verify(&state))
+	if c.hello != nil {
+		info.Hello, c.hello = c.hello.WithSession(c.First()), nil
+	}
+	c.Conn.TLS = tlsInfo{info}
 	return nil
 }
 

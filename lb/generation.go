@@ -47,7 +47,8 @@ type address struct {
 	proxyProtocol bool
 	def           *server
 	hosts         *route.Hosts[*server]
-	headLimit     int // bytes of a request's head
+	headLimit     int  // bytes of a request's head
+	notesHello    bool // variables need what a client's hello offers
 }
 
 // server is one compiled virtual server.
@@ -77,8 +78,12 @@ func (a *address) named(name []byte) *server {
 // front returns what a handshake begins with; the server that the client's
 // name leads to is noted in c.
 func (a *address) front(c *conn) *tls.Config {
-	return cert.Front(func(name string) *cert.Server {
+	return cert.Front(func(hello *tls.ClientHelloInfo) *cert.Server {
+		name := hello.ServerName
 		c.named = nil
+		if a.notesHello {
+			c.hello = cert.NewHello(hello)
+		}
 		if host, _, ok := http1.NormalizeHost(nil, []byte(name)); ok && name != "" {
 			c.named = host
 		}

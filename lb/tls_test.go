@@ -3,6 +3,7 @@ package lb_test
 import (
 	"crypto/tls"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -132,6 +133,36 @@ func TestPlainOnTLSPort(t *testing.T) {
 		}
 	}
 	b.Errors.Await(t, "client sent plain HTTP request to HTTPS port while reading client request headers")
+}
+
+// What a client offers, and what its sessions are called.
+func TestHelloVariables(t *testing.T) {
+	t.Parallel()
+	b := startTLS(t, `events {} http { ssl_certificate open.crt; ssl_certificate_key open.key; server { listen 127.0.0.1:8443 ssl;
+		return 200 "$ssl_ciphers $ssl_curves $ssl_session_id $ssl_session_reused $ssl_early_data"; } }`)
+	cfg := &tls.Config{
+		ServerName: "open", InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(1),
+		CipherSuites:     []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA},
+		CurvePreferences: []tls.CurveID{tls.CurveP384, tls.X25519},
+	}
+	visit := func() string {
+		c, err := b.Dial(secureFront).TLS(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Ask(get).Body
+	}
+	const offers = "ECDHE-ECDSA-AES128-GCM-SHA256:0x000a X25519:secp384r1 "
+	if got := visit(); got != offers+" . " {
+		t.Errorf("new: %q", got)
+	}
+	if got := visit(); !regexp.MustCompile("^" + offers + "[0-9a-f]{64} r $").MatchString(got) {
+		t.Errorf("resumed: %q", got)
+	}
+	cfg.MaxVersion = 0
+	if got := visit(); !regexp.MustCompile(":secp384r1 [0-9a-f]{64} . $").MatchString(got) {
+		t.Errorf("TLS 1.3: %q", got)
+	}
 }
 
 // What is no request and no handshake ends the connection and is logged.

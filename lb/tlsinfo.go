@@ -20,6 +20,12 @@ func (i tlsInfo) Value(name string) (string, bool) {
 		v = i.Protocol()
 	case "cipher":
 		v = i.Cipher()
+	case "ciphers":
+		v = i.Hello.Ciphers()
+	case "curves":
+		v = i.Hello.Curves()
+	case "session_id":
+		v = i.SessionID()
 	case "curve":
 		v = i.Curve()
 	case "server_name":

@@ -64,5 +64,34 @@ func CurveName(id tls.CurveID) string {
 	case tls.SecP384r1MLKEM1024:
 		return "SecP384r1MLKEM1024"
 	}
-	return fmt.Sprintf("0x%04x", uint16(id))
+	return otherCurveName(uint16(id))
+}
+
+// otherCurveName names groups that only clients know.
+func otherCurveName(id uint16) string {
+	switch id {
+	case 21:
+		return "secp224r1"
+	case 22:
+		return "secp256k1"
+	case 26:
+		return "brainpoolP256r1"
+	case 27:
+		return "brainpoolP384r1"
+	case 28:
+		return "brainpoolP512r1"
+	case 30:
+		return "X448"
+	case 256:
+		return "ffdhe2048"
+	case 257:
+		return "ffdhe3072"
+	case 258:
+		return "ffdhe4096"
+	case 259:
+		return "ffdhe6144"
+	case 260:
+		return "ffdhe8192"
+	}
+	return hexName(id)
 }

@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"crypto/rand"
 	"crypto/sha1"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,6 +18,7 @@ import (
 // and computes what concerns the client's certificate when it is first asked for. It is safe for use by many goroutines.
 type Info struct {
 	Verification Verification // $ssl_client_verify
+	Hello        *Hello       // nil: was not noted
 
 	version    uint16
 	cipher     uint16
@@ -28,6 +30,9 @@ type Info struct {
 
 	once   sync.Once
 	client clientFields
+
+	named   sync.Once
+	session string
 }
 
 // clientFields are the texts made of the client's certificate.
@@ -76,6 +81,22 @@ func (i *Info) SessionReused() string {
 		return "r"
 	}
 	return "."
+}
+
+// SessionID is $ssl_session_id in hexadecimal digits, as OpenSSL names sessions that live in tickets: one of TLS 1.3 by random
+// bytes, a resumed one of TLS 1.2 by what its client calls it, and a new one of TLS 1.2 not at all.
+func (i *Info) SessionID() string {
+	i.named.Do(func() {
+		switch {
+		case i.version >= tls.VersionTLS13:
+			var id [32]byte
+			_, _ = rand.Read(id[:]) // it cannot fail
+			i.session = hex.EncodeToString(id[:])
+		case i.resumed && i.Hello != nil:
+			i.session = hex.EncodeToString(i.Hello.session)
+		}
+	})
+	return i.session
 }
 
 // ClientVerify is $ssl_client_verify: "SUCCESS", "NONE" or "FAILED:reason".

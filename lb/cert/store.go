@@ -92,16 +92,16 @@ func (s *Server) WithCertificate(find func(*tls.ClientHelloInfo) (*tls.Certifica
 	return &t
 }
 
-// Front returns the configuration for a listening address: each handshake goes on with the server that choose returns for the name
-// the client asks for, "" if it names none. A nil server refuses the handshake with unrecognized_name. The first function called
+// Front returns the configuration for a listening address: each handshake goes on with the server that choose returns for the
+// client's hello. A nil server refuses the handshake with unrecognized_name. The first function called
 // may read a generation pointer, so one Front serves over reloads.
-func Front(choose func(serverName string) *Server) *tls.Config {
+func Front(choose func(hello *tls.ClientHelloInfo) *Server) *tls.Config {
 	refuse := &tls.Config{}
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS10, // the chosen server decides
 		SessionTicketsDisabled: true,             // likewise; saves keys nobody uses
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if s := choose(hello.ServerName); s != nil {
+			if s := choose(hello); s != nil {
 				return s.config, nil
 			}
 			return refuse, nil

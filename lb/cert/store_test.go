@@ -25,8 +25,8 @@ func TestChoiceByName(t *testing.T) {
 	rsa := newServer(t, ServerOptions{Pairs: []Pair{testPair("rsa.crt", "rsa-pkcs1.key")}, Protocols: []string{"TLSv1.2"}})
 	ec := newServer(t, ServerOptions{Pairs: []Pair{testPair("ec.crt", "ec-sec1.key")}, ALPN: []string{"h2", "http/1.1"}})
 	reject := newServer(t, ServerOptions{RejectHandshake: true})
-	front := Front(func(name string) *Server {
-		switch name {
+	front := Front(func(hello *tls.ClientHelloInfo) *Server {
+		switch hello.ServerName {
 		case "rsa.example":
 			return rsa
 		case "reject.example":

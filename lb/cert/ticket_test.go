@@ -34,7 +34,7 @@ func TestResumption(t *testing.T) {
 			change(&o)
 		}
 		s := newServer(t, o)
-		return Front(func(string) *Server { return s })
+		return Front(func(*tls.ClientHelloInfo) *Server { return s })
 	}
 	none := func(o *ServerOptions) { o.NoTickets = true }
 	short := func(o *ServerOptions) { o.SessionTimeout = -1 } // every session is too old

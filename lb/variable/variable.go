@@ -2,6 +2,7 @@ package variable
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -49,11 +50,12 @@ type Table struct {
 	prefixes map[string]Prefix
 	slots    int
 	slow     []*Regex
+	used     map[string]bool // names that were looked up
 }
 
 // NewTable returns an empty table.
 func NewTable() *Table {
-	return &Table{names: map[string]*Variable{}, prefixes: map[string]Prefix{}}
+	return &Table{names: map[string]*Variable{}, prefixes: map[string]Prefix{}, used: map[string]bool{}}
 }
 
 // Add puts a variable into the table; a later one of the same name replaces it.
@@ -138,10 +140,17 @@ func (t *Table) Slots() int { return t.slots }
 // backtracking engine.
 func (t *Table) SlowRegexes() []*Regex { return t.slow }
 
+// Used tells whether one of the names was looked up, so that what only these
+// variables need can be spared.
+func (t *Table) Used(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return t.used[name] })
+}
+
 // Lookup finds a variable by its name without the dollar sign; names are not
 // case-sensitive.
 func (t *Table) Lookup(name string) (*Variable, error) {
 	lower := strings.ToLower(name)
+	t.used[lower] = true
 	if v, ok := t.names[lower]; ok {
 		return v, nil
 	}

@@ -35,6 +35,7 @@ type Feed struct {
 	fd       uintptr
 	inside   bool
 	drained  bool            // the last read emptied the socket
+	first    []byte          // the first bytes read, up to its capacity
 	buf      *[feedSize]byte // nil while nothing is held
 	r, w     int
 
@@ -60,6 +61,9 @@ func (f *Feed) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, f.buf[f.r:f.w])
+	if more := min(n, cap(f.first)-len(f.first)); more > 0 {
+		f.first = append(f.first, p[:more]...)
+	}
 	f.r += n
 	if f.r == f.w {
 		f.release()

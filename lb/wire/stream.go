@@ -14,6 +14,19 @@ type Stream struct {
 	Socket
 	tls  *tls.Conn // nil: plain
 	feed *Feed
+	note int // NoteFirst
+}
+
+// NoteFirst makes StartTLS keep the first n bytes that the peer sends, for
+// First.
+func (s *Stream) NoteFirst(n int) { s.note = n }
+
+// First returns the bytes that NoteFirst asked for, fewer if fewer came, and
+// lets go of them.
+func (s *Stream) First() []byte {
+	first := s.feed.first
+	s.feed.first = nil
+	return first
 }
 
 // StartTLS shakes hands as server or client, in the time limit allows.
@@ -21,6 +34,7 @@ func (s *Stream) StartTLS(cfg *tls.Config, server bool, limit time.Duration) err
 	s.ReadWithin(Now(), limit)
 	s.WriteWithin(limit)
 	s.feed = NewFeed(&s.Socket)
+	s.feed.first = make([]byte, 0, s.note)
 	if server {
 		s.tls = tls.Server(s.feed, cfg)
 	} else {
