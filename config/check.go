@@ -156,7 +156,8 @@ func checkTLS(srv *Server) error {
 	return nil
 }
 
-// checkResolve applies what "resolve" asks of the upstream around it.
+// checkResolve applies what "resolve" asks of the upstream around it, which
+// inherits what it does not say itself.
 func (b *builder) checkResolve() error {
 	for _, u := range b.cfg.HTTP.Upstreams {
 		for _, s := range u.Servers {
@@ -166,7 +167,13 @@ func (b *builder) checkResolve() error {
 			if u.Zone == "" {
 				return s.Pos.Errorf(`resolving names at run time requires upstream "%s" to be in shared memory`, u.Name)
 			}
-			if u.Resolver == nil && b.cfg.HTTP.Resolver == nil {
+			if u.Resolver == nil {
+				u.Resolver = b.cfg.HTTP.Resolver
+			}
+			if u.ResolverTimeout == 0 {
+				u.ResolverTimeout = b.cfg.HTTP.ResolverTimeout
+			}
+			if u.Resolver == nil {
 				return s.Pos.Errorf(`no resolver defined to resolve names at run time in upstream "%s"`, u.Name)
 			}
 		}

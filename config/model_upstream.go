@@ -15,7 +15,12 @@ type Upstream struct {
 	Sticky            Sticky
 	StickyAcceptNginx FlagMode // FlagDefault: as the http block says
 
-	Resolver        *Resolver // nil: the http block's
+	State    string // absolute path of the file with the servers; empty: they are in the block
+	StatePos Pos
+
+	// Of upstreams with a server that is to be resolved, as in force: its own
+	// or those of the http block.
+	Resolver        *Resolver
 	ResolverTimeout time.Duration
 }
 

@@ -81,7 +81,7 @@ func setResolver(at func(*scope) **Resolver) setter {
 	return func(s *scope, d *Directive) error {
 		r := &Resolver{Pos: d.Pos}
 		for _, a := range d.Args {
-			if err := r.argument(s, d, a); err != nil {
+			if err := r.argument(d, a); err != nil {
 				return err
 			}
 		}
@@ -96,7 +96,7 @@ func setResolver(at func(*scope) **Resolver) setter {
 	}
 }
 
-func (r *Resolver) argument(s *scope, d *Directive, a string) error {
+func (r *Resolver) argument(d *Directive, a string) error {
 	name, v, isParam := strings.Cut(a, "=")
 	if !isParam {
 		hp, bad := parseHostPort(a, 53, false)
@@ -115,7 +115,9 @@ func (r *Resolver) argument(s *scope, d *Directive, a string) error {
 	case "ipv6":
 		r.NoIPv6, ok = v == "off", v == "on" || v == "off"
 	case "status_zone":
-		s.note(d, "resolver ... status_zone", Coming, "")
+		r.StatusZone, ok = v, v != ""
+	case "nxdomain": // weir's own
+		r.KeepNotFound, ok = v == "keep", v == "keep" || v == "remove"
 	default:
 		ok = false
 	}

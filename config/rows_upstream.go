@@ -11,7 +11,7 @@ func upstreamRows() []row {
 	}
 	return []row{
 		{name: "server", in: InUpstream, args: argsMore1, many: true, set: setUpstreamServer},
-		up("zone", args1|args2, setZone),
+		{name: "zone", in: InUpstream, args: args1 | args2, many: true, set: setZone},
 		method("ip_hash", args0, setMethod(func(*Method, *Directive) error { return nil })),
 		method("least_conn", args0, setMethod(func(*Method, *Directive) error { return nil })),
 		method("hash", args1|args2, setMethod((*Method).hash)),
@@ -27,7 +27,7 @@ func upstreamRows() []row {
 		{name: "sticky_key", in: InHTTP, args: args1, many: true, set: setStickyKey},
 		{name: "sticky_accept", in: InHTTP | InUpstream, args: args1, set: setStickyAccept},
 		{name: "queue", in: InUpstream, args: args1 | args2, state: Coming},
-		{name: "state", in: InUpstream, args: args1, state: Coming},
+		up("state", args1, setState),
 		{name: "ntlm", in: InUpstream, state: Refused, why: "connections bound to a client's login are not kept apart"},
 	}
 }

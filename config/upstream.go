@@ -19,6 +19,9 @@ func setUpstream(s *scope, d *Directive) error {
 	if err := c.walk(d.Block); err != nil {
 		return err
 	}
+	if err := u.checkState(); err != nil {
+		return err
+	}
 	if len(u.Servers) == 0 && u.Zone == "" {
 		return d.End.Errorf("no servers are inside upstream")
 	}
@@ -34,7 +37,7 @@ func setZone(s *scope, d *Directive) error {
 	if d.Args[0] == "" {
 		return d.Pos.Errorf(`invalid zone name "%s"`, d.Args[0])
 	}
-	u.Zone = d.Args[0]
+	u.Zone, u.ZoneSize = d.Args[0], 0
 	if len(d.Args) == 1 {
 		return nil
 	}
@@ -44,6 +47,11 @@ func setZone(s *scope, d *Directive) error {
 	}
 	if n < 8*pageSize {
 		return d.Pos.Errorf(`zone "%s" is too small`, u.Zone)
+	}
+	for _, other := range s.http.Upstreams {
+		if other.Zone == u.Zone && other.ZoneSize != 0 && other.ZoneSize != n {
+			return d.Pos.Errorf(`the size %d of shared memory zone "%s" conflicts with already declared size %d`, n, u.Zone, other.ZoneSize)
+		}
 	}
 	u.ZoneSize = n
 	return nil
@@ -194,17 +202,16 @@ func (u *UpstreamServer) param(s *scope, d *Directive, p string) (ok bool, err e
 		return true, u.setRoute(d, v)
 	case name == "service":
 		u.Service = v
-		s.note(d, "server ... service", Coming, "")
 		if v == "" {
 			return false, d.Pos.Errorf("service is empty")
 		}
 		return true, nil
 	}
-	return u.mark(s, d, p), nil
+	return u.mark(p), nil
 }
 
 // mark reads a parameter without a value.
-func (u *UpstreamServer) mark(s *scope, d *Directive, p string) bool {
+func (u *UpstreamServer) mark(p string) bool {
 	switch p {
 	case "backup":
 		u.Backup = true
@@ -214,7 +221,6 @@ func (u *UpstreamServer) mark(s *scope, d *Directive, p string) bool {
 		u.Drain = true
 	case "resolve":
 		u.Resolve = true
-		s.note(d, "server ... resolve", Coming, "")
 	default:
 		return false
 	}

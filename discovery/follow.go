@@ -28,9 +28,12 @@ type Query struct {
 
 // News is what is known of a followed name.
 type News struct {
-	// Records are what the name stands for, sorted: none if there is no such
-	// name, and those known before if it could not be told.
+	// Records are what the name stands for, sorted, or stood for before where
+	// that could not be told this time.
 	Records []Record
+	// Gone says that there are none because the name, or all it led to, does
+	// not exist, as its name servers agree.
+	Gone bool
 	// Err tells what was wrong with the last look-up; nil: nothing.
 	Err error
 }
@@ -70,7 +73,7 @@ func (r *Resolver) Follow(q Query, tell func(News)) (stop func()) {
 		name, ok = serviceName(q.Service, host)
 	}
 	if !ok {
-		tell(News{Err: &Error{Code: NotFound}})
+		tell(News{Gone: true, Err: errNotFound})
 		return func() {}
 	}
 	k := followKey{key: keyOf(name, q.Resolver), service: q.Service, timeout: q.Timeout, keep: q.Resolver.KeepNotFound}
@@ -149,7 +152,7 @@ func (f *follow) refresh(ctx context.Context) time.Duration {
 func (f *follow) publish(n News) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.known && sameError(f.news.Err, n.Err) && slices.EqualFunc(f.news.Records, n.Records, Record.equal) {
+	if f.known && f.news.Gone == n.Gone && sameError(f.news.Err, n.Err) && slices.EqualFunc(f.news.Records, n.Records, Record.equal) {
 		return
 	}
 	f.news, f.known = n, true

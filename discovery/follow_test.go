@@ -291,7 +291,7 @@ func TestAdditional(t *testing.T) {
 		r := New()
 		r.exchange = w.exchange
 		var got string
-		conf := &config.Resolver{Servers: []string{"ns"}, NoIPv6: true}
+		conf := &config.Resolver{Servers: []string{"ns"}, NoIPv6: true, Valid: time.Second}
 		stop := r.Follow(Query{Host: "app", Service: "http", Resolver: conf, Timeout: time.Second}, func(n News) { got = text(n) })
 		defer stop()
 		time.Sleep(5 * time.Minute)

@@ -31,13 +31,12 @@ type memo struct {
 // will be in a moment, and forgets what is not wanted any more.
 func (m memory) due(wanted []asked) map[asked]*memo {
 	list, keep := map[asked]*memo{}, map[asked]bool{}
-	soon := time.Now().Add(minRefresh)
 	for _, k := range wanted {
 		keep[k] = true
 		if m[k] == nil {
 			m[k] = &memo{}
 		}
-		if m[k].expires.Before(soon) {
+		if m[k].isDue() {
 			list[k] = m[k]
 		}
 	}
@@ -48,6 +47,10 @@ func (m memory) due(wanted []asked) map[asked]*memo {
 	}
 	return list
 }
+
+// isDue reports whether to ask again now: better a moment early and together
+// with others.
+func (e *memo) isDue() bool { return time.Until(e.expires) < minRefresh/2 }
 
 // next returns how long it is until something is to be asked for again.
 func (m memory) next(now time.Time) time.Duration {
@@ -107,7 +110,7 @@ func (f *follow) targets(ctx context.Context) []Record {
 		e = &memo{}
 		f.memory[k] = e
 	}
-	if e.expires.After(time.Now().Add(minRefresh)) {
+	if !e.isDue() {
 		return e.answer.targets
 	}
 	f.ask(ctx, k, e)
@@ -202,10 +205,14 @@ func (f *follow) assess(targets []Record) News {
 		}
 		t.add(r.Target, err)
 	}
-	if len(records) == 0 && (t.failed || f.key.keep) {
-		records = f.news.Records // only this goroutine writes it
+	if len(records) > 0 {
+		return News{Records: records, Err: t.err()}
 	}
-	return News{Records: records, Err: t.err()}
+	// Only this goroutine writes what is known.
+	if before := f.news.Records; t.failed || f.key.keep && len(before) > 0 {
+		return News{Records: before, Err: t.err()}
+	}
+	return News{Gone: true, Err: t.err()}
 }
 
 // locate returns the addresses that are known of a name and what was wrong

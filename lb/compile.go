@@ -28,7 +28,6 @@ type compiler struct {
 	b       *Balancer
 	g       *generation
 	before  map[string]*pool // of the generation that serves
-	swaps   []swap           // to be made when the generation starts
 	loggers map[string]*errorlog.Logger
 	tickets map[string]*cert.TicketKeys           // by the names of their files
 	files   cert.Files                            // certificates and passwords read so far

@@ -19,7 +19,7 @@ import (
 
 // Options are what a Balancer needs of its process.
 type Options struct {
-	Logs     *errorlog.Set    // where logs are opened; nil: none are
+	Logs     *errorlog.Set    // where logs are opened
 	Log      *errorlog.Logger // the main error log
 	Version  string
 	Hostname string   // $hostname; the system's if empty
@@ -138,6 +138,9 @@ func (p *Prepared) Start() (retired <-chan struct{}) {
 	return old.retired
 }
 
+// Serves reports whether a configuration is in force.
+func (b *Balancer) Serves() bool { return b.current.Load() != nil }
+
 // Discard gives back what Prepare took, instead of Start.
 func (p *Prepared) Discard() {
 	if err := errors.Join(p.change.Abort(), p.c.g.discard()); err != nil {
@@ -147,10 +150,11 @@ func (p *Prepared) Discard() {
 
 // takeOver puts the pools of the new generation in the place of the old ones.
 func (c *compiler) takeOver() {
-	changes := make([]*upstream.Change, len(c.swaps))
-	for i, s := range c.swaps {
-		changes[i] = s.change
-		s.pool.idle.Configure(s.limits)
+	var changes []*upstream.Change
+	for _, z := range c.g.zones {
+		changes = append(changes, z.change)
+		z.idle.Configure(z.limits)
+		z.change = nil // what it built beside what serves is not needed twice
 	}
 	c.g.takeSessions()
 	if err := c.b.table.Commit(changes); err != nil {

@@ -85,31 +85,35 @@ func (b *Balancer) transient(r *request.Request, k transientKey, addrs []netip.A
 	return target, 0
 }
 
-// resolving finds the name servers that are themselves written by name, once
-// for all locations that share them.
-func (c *compiler) resolving(l *location) error {
-	conf := l.conf.Resolver
+// resolving gives a location its resolver.
+func (c *compiler) resolving(l *location) (err error) {
+	l.resolver, err = c.nameServers(l.conf.Resolver)
+	return err
+}
+
+// nameServers returns a resolver with the addresses of its name servers that
+// are themselves written by name, once for all who share it; nil for nil.
+func (c *compiler) nameServers(conf *config.Resolver) (*config.Resolver, error) {
 	if conf == nil || c.asked[conf] != nil {
-		l.resolver = c.asked[conf]
-		return nil
+		return c.asked[conf], nil
 	}
 	found := *conf
 	found.Servers = nil
 	for _, s := range conf.Servers {
 		host, port, err := net.SplitHostPort(s)
 		if err != nil {
-			return conf.Pos.Errorf("invalid host in resolver %q", s)
+			return nil, conf.Pos.Errorf("invalid host in resolver %q", s)
 		}
 		addrs, err := lookup(host)
 		if err != nil {
-			return conf.Pos.Errorf("host not found in resolver %q", strings.TrimSuffix(s, ":53"))
+			return nil, conf.Pos.Errorf("host not found in resolver %q", strings.TrimSuffix(s, ":53"))
 		}
 		for _, a := range addrs {
 			found.Servers = append(found.Servers, net.JoinHostPort(a.String(), port))
 		}
 	}
-	l.resolver, c.asked[conf] = &found, &found
-	return nil
+	c.asked[conf] = &found
+	return &found, nil
 }
 
 // errClientLeft ends a look-up for which nobody waits any more.

@@ -17,24 +17,24 @@ type pool struct {
 	roster *upstream.Roster
 	idle   *connect.Group
 	target *proxy.Target
-}
 
-// swap is what becomes of a pool when the generation that was built starts.
-type swap struct {
-	pool   *pool
+	// What becomes of it when the generation starts.
 	change *upstream.Change
 	limits connect.Keepalive
 }
 
 // upstream compiles one upstream block.
 func (c *compiler) upstream(u *config.Upstream) error {
-	cfg := upstream.Config{Name: u.Name, Method: methodOf(&u.Method), Sticky: c.sticky(u)}
+	cfg := upstream.Config{Name: u.Name, Method: methodOf(&u.Method), Sticky: c.sticky(u), AllowEmpty: u.Zone != ""}
 	for i := range u.Servers {
 		s, err := upstreamServer(&u.Servers[i])
 		if err != nil {
 			return err
 		}
 		cfg.Servers = append(cfg.Servers, s)
+	}
+	if err := c.queries(u, cfg.Servers); err != nil {
+		return err
 	}
 	p, err := c.pool(cfg, keepalive(&u.Keepalive))
 	if err != nil {
@@ -61,13 +61,12 @@ func (c *compiler) pool(cfg upstream.Config, limits connect.Keepalive) (*pool, e
 	}
 	// The pool object is new, since its target belongs to the generation; what
 	// it holds is the old one's where there is one.
-	p := &pool{roster: change.Roster()}
+	p := &pool{roster: change.Roster(), change: change, limits: limits}
 	if known := c.before[cfg.Name]; known != nil {
 		p.idle = known.idle
 	} else {
 		p.idle = connect.NewGroup(limits)
 	}
-	c.swaps = append(c.swaps, swap{pool: p, change: change, limits: limits})
 	c.g.zones[cfg.Name] = p
 	return p, nil
 }
@@ -106,7 +105,8 @@ func (c *compiler) target(p *config.ProxyPass) (*proxy.Target, error) {
 	return z.target, nil
 }
 
-// upstreamServer resolves one server line.
+// upstreamServer translates one server line. Its name is resolved once, unless
+// it is followed while weir runs.
 func upstreamServer(s *config.UpstreamServer) (upstream.Server, error) {
 	out := upstream.Server{
 		Name: s.Address, Weight: s.Weight, MaxConns: s.MaxConns, MaxFails: s.MaxFails, FailTimeout: s.FailTimeout,
@@ -119,6 +119,10 @@ func upstreamServer(s *config.UpstreamServer) (upstream.Server, error) {
 	host := s.Host
 	if len(host) > 1 && host[0] == '[' {
 		host = host[1 : len(host)-1]
+	}
+	if _, err := netip.ParseAddr(host); err != nil && s.Resolve {
+		out.Question, out.Port = upstream.Question{Host: host, Service: s.Service}, s.Port
+		return out, nil
 	}
 	addrs, err := lookup(host)
 	if err != nil || len(addrs) == 0 {

@@ -42,6 +42,9 @@ func fileUses(cfg *config.Config) []fileUse {
 		for _, s := range cfg.HTTP.Servers {
 			uses = append(uses, tlsUses(&s.TLS)...)
 		}
+		for _, u := range cfg.HTTP.Upstreams {
+			uses = append(uses, fileUse{u.State, u.StatePos, false})
+		}
 		for _, k := range cfg.HTTP.StickyKeys {
 			uses = append(uses, fileUse{k.File, k.Pos, false})
 		}

@@ -1,39 +1,64 @@
 package node
 
 import (
-	"context"
-
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/discovery"
 	"github.com/weir-lb/weir/lb"
 )
 
-// dataPlane is package lb behind the interface that a node drives.
-type dataPlane struct{ b *lb.Balancer }
+// dataPlane is package lb behind the interface that a node drives, and what
+// feeds it.
+type dataPlane struct {
+	*lb.Balancer
+	feed *feed
+}
 
 // newDataPlane makes the balancer that serves in earnest.
 func newDataPlane(o BalancerOptions) (Balancer, error) {
-	b, err := lb.New(lb.Options{Logs: o.Logs, Log: o.Log, Version: o.Version, Resolver: discovery.New()})
+	names := discovery.New()
+	b, err := lb.New(lb.Options{Logs: o.Logs, Log: o.Log, Version: o.Version, Resolver: names})
 	if err != nil {
 		return nil, err
 	}
-	return dataPlane{b}, nil
+	return &dataPlane{b, newFeed(b, names, o.Log)}, nil
 }
-
-// Check implements Balancer.
-func (d dataPlane) Check(cfg *config.Config) error { return d.b.Check(cfg) }
 
 // Prepare implements Balancer.
-func (d dataPlane) Prepare(cfg *config.Config) (Generation, error) {
-	p, err := d.b.Prepare(cfg)
+func (d *dataPlane) Prepare(cfg *config.Config) (Generation, error) {
+	p, err := d.Balancer.Prepare(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	g := &generation{Prepared: p, plane: d, foreseen: func() {}}
+	if d.Serves() {
+		g.foreseen = d.feed.foresee(p)
+	}
+	return g, nil
 }
 
-// Drain implements Balancer.
-func (d dataPlane) Drain(ctx context.Context) error { return d.b.Drain(ctx) }
-
 // Close implements Balancer.
-func (d dataPlane) Close() error { return d.b.Close() }
+func (d *dataPlane) Close() error {
+	d.feed.close()
+	return d.Balancer.Close()
+}
+
+// generation is a prepared configuration with what is known of its upstreams.
+type generation struct {
+	*lb.Prepared
+	plane    *dataPlane
+	foreseen func() // ends what was followed for its beginning
+}
+
+// Start implements Generation.
+func (g *generation) Start() (retired <-chan struct{}) {
+	retired = g.Prepared.Start()
+	g.plane.feed.follow(g.plane.Queries())
+	g.foreseen()
+	return retired
+}
+
+// Discard implements Generation.
+func (g *generation) Discard() {
+	g.foreseen()
+	g.Prepared.Discard()
+}

@@ -26,6 +26,7 @@ const (
 // answer: the name exists and has no such records.
 type Reply struct {
 	Records []string // of the answer section, as a zone file has them
+	Extra   []string // of the additional section
 	Rcode   int      // such as ServerFailure
 
 	Shuffle       bool            // another order of the records each time
@@ -194,13 +195,7 @@ func (s *Server) write(w dns.ResponseWriter, q *dns.Msg, r *Reply, network strin
 	case r.Truncated && network == "udp":
 		m.Truncated = true
 	default:
-		for _, record := range r.Records {
-			rr, err := dns.NewRR(record)
-			if err != nil {
-				panic(fmt.Sprintf("dnstest: record %q: %v", record, err))
-			}
-			m.Answer = append(m.Answer, rr)
-		}
+		m.Answer, m.Extra = parse(r.Records), append(m.Extra, parse(r.Extra)...)
 	}
 	if r.Shuffle {
 		rand.Shuffle(len(m.Answer), func(i, j int) { m.Answer[i], m.Answer[j] = m.Answer[j], m.Answer[i] })
@@ -212,9 +207,21 @@ func (s *Server) write(w dns.ResponseWriter, q *dns.Msg, r *Reply, network strin
 		m.Question[0].Name = "other.example."
 	}
 	if network == "udp" && m.Len() > max(dns.MinMsgSize, size(q.IsEdns0())) {
-		m.Answer, m.Truncated = nil, true
+		m.Answer, m.Extra, m.Truncated = nil, nil, true
 	}
 	_ = w.WriteMsg(m)
+}
+
+// parse reads records as a zone file has them.
+func parse(lines []string) (list []dns.RR) {
+	for _, line := range lines {
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			panic(fmt.Sprintf("dnstest: record %q: %v", line, err))
+		}
+		list = append(list, rr)
+	}
+	return list
 }
 
 // size is the packet that a client takes.

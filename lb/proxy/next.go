@@ -102,7 +102,7 @@ func nextStatus(status int) config.NextUpstream {
 // means where its status is listed and another attempt is possible.
 func (x *exchange) judge() *failure {
 	kind := nextStatus(x.line.Status)
-	if kind == 0 || x.tries == 0 || !x.mayRepeat(kind) {
+	if kind == 0 || !x.mayRepeat(kind) || !x.more() {
 		return nil
 	}
 	return &failure{kind: kind, status: x.line.Status}
@@ -121,7 +121,21 @@ func (x *exchange) next(f *failure) bool {
 	}
 	x.drop()
 	x.release(f)
-	return !f.client && x.tries > 0 && x.mayRepeat(f.kind)
+	return !f.client && x.mayRepeat(f.kind) && x.more()
+}
+
+// more tells whether an attempt is left: one of those that there were servers
+// for at first, or one for a server that has come since the last.
+func (x *exchange) more() bool {
+	if x.tries > 0 {
+		return true
+	}
+	limit, made := x.h.NextTries, len(x.r.Attempts)-x.base
+	if limit > 0 && made >= limit || !x.target.Pool.Load().HasNew(&x.args) {
+		return false
+	}
+	x.tries = 1
+	return true
 }
 
 // mayRepeat tells whether the request may be sent once more after such a

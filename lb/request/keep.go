@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"syscall"
-
-	"github.com/weir-lb/weir/config/errno"
 )
 
 // Keeping says where a body that is taken in goes.
@@ -66,14 +64,12 @@ func (b *Body) store(p []byte, k Keeping) error {
 		}
 		file, err := OpenTemporary(k.Dir)
 		if err != nil {
-			return fmt.Errorf("open() %q failed (%w)", k.Dir, errno.Of(err))
+			return err
 		}
 		b.File = file
 	}
-	if _, err := b.File.Write(p); err != nil {
-		return fmt.Errorf("write() %q failed (%w)", k.Dir, errno.Of(err))
-	}
-	return nil
+	_, err := b.File.Write(p)
+	return err
 }
 
 // unnamed asks open(2) for a file that never gets a name (O_TMPFILE).

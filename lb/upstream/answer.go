@@ -3,6 +3,7 @@ package upstream
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
@@ -28,6 +29,12 @@ type Record struct {
 	Port             uint16
 	Priority, Weight uint16
 	Addrs            []netip.Addr
+}
+
+func (a Answer) equal(b Answer) bool {
+	return slices.EqualFunc(a.Records, b.Records, func(x, y Record) bool {
+		return x.Target == y.Target && x.Port == y.Port && x.Priority == y.Priority && x.Weight == y.Weight && slices.Equal(x.Addrs, y.Addrs)
+	})
 }
 
 // maxShares bounds the sum of the weights that the SRV records of one priority

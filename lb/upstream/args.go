@@ -3,6 +3,7 @@ package upstream
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // PickArgs is one request's side of picking: what it says about itself and
@@ -126,6 +127,28 @@ func (a *PickArgs) bind(p *Pool) {
 			}
 		}
 	}
+}
+
+// HasNew reports whether p is another pool than that of the last pick of the
+// request of a, and has a peer that could take the request and has not been
+// tried by it.
+func (p *Pool) HasNew(a *PickArgs) bool {
+	if a.pool == p {
+		return false
+	}
+	a.bind(p)
+	p.shared.mu.Lock()
+	defer p.shared.mu.Unlock()
+	now := a.Now / int64(time.Second)
+	for _, g := range p.groups() {
+		current := g == p.group(a.backup)
+		for i := range g.slots {
+			if s := &g.slots[i]; s.open(s.hot, now) && !(current && a.tried.has(i)) && !(a.backup && !current) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // position returns where the peer of a record is in g, -1 if it is not; g may be

@@ -70,6 +70,9 @@ func (r *Roster) SetAnswer(q Question, a Answer) error {
 		return nil
 	}
 	before, known := r.said.answers[q]
+	if known && before.equal(a) {
+		return nil
+	}
 	r.said.answers[q] = a
 	next, err := r.said.build(r.current.Load())
 	if err != nil {

@@ -20,6 +20,8 @@ type Change struct {
 	file    Config
 	next    *Pool
 	edition uint64 // of the statements next was made of
+
+	answers map[Question]Answer // known before the change is made
 }
 
 // Find returns an upstream, nil if there is none of that name.
@@ -50,6 +52,24 @@ func (t *Table) Prepare(cfg Config) (*Change, error) {
 // Roster returns the upstream that is to be changed.
 func (c *Change) Roster() *Roster { return c.roster }
 
+// Answered reports whether the upstream knows an answer to a question, though
+// it may be that there is nothing.
+func (c *Change) Answered(q Question) bool {
+	c.roster.mu.Lock()
+	defer c.roster.mu.Unlock()
+	_, known := c.roster.said.answers[q]
+	return known
+}
+
+// SetAnswer lets the upstream begin with an answer. It is called before Commit,
+// by one goroutine at a time.
+func (c *Change) SetAnswer(q Question, a Answer) {
+	if c.answers == nil {
+		c.answers = map[Question]Answer{}
+	}
+	c.answers[q] = a
+}
+
 // Commit makes the changes, and retires the upstreams that are not among them.
 // All changes are made even where one reports an error: its upstream is then
 // what Prepare found. Commit is not called by two goroutines at a time.
@@ -78,9 +98,10 @@ func (c *Change) make() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.said.file = c.file
+	maps.Copy(r.said.answers, c.answers)
 	maps.DeleteFunc(r.said.answers, func(q Question, _ Answer) bool { return !r.said.asks(q) })
 	next, err := c.next, error(nil)
-	if r.edition != c.edition {
+	if r.edition != c.edition || len(c.answers) > 0 {
 		if next, err = r.said.build(r.current.Load()); err != nil {
 			next = c.next
 		}

@@ -29,11 +29,7 @@ func newTestZone(t testing.TB, o Options) *Zone {
 		t.Fatal(err)
 	}
 	z.Start(o)
-	t.Cleanup(func() {
-		if z.users > 0 {
-			z.Close()
-		}
-	})
+	t.Cleanup(z.Close)
 	return z
 }
 

@@ -1,0 +1,77 @@
+package lb_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/weir-lb/weir/lb/lbtest"
+	"github.com/weir-lb/weir/lb/upstream"
+)
+
+// tell answers the one question of an upstream with SRV records of backends.
+func tell(t *testing.T, b *lbtest.Balancer, backends ...*lbtest.Backend) {
+	t.Helper()
+	var a upstream.Answer
+	for _, backend := range backends {
+		at := netip.MustParseAddrPort(backend.Addr())
+		a.Records = append(a.Records, upstream.Record{Target: "t.", Port: at.Port(), Addrs: []netip.Addr{at.Addr()}})
+	}
+	q := b.Queries()[0]
+	if err := b.SetAnswer(q.Upstream, q.Question, a); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const following = `events {} http { resolver 127.0.0.1; upstream app { zone app 64k; server app.example resolve service=http; }
+	server { listen 127.0.0.1:8080; location / { proxy_pass http://app; } } }`
+
+// A request whose servers all left while they were tried goes on to those that
+// have come meanwhile.
+func TestServersChangeDuringRequest(t *testing.T) {
+	t.Parallel()
+	b := lbtest.Start(t, following)
+	good := lbtest.StartBackend(t, func(c *lbtest.Call) { c.Answer(200, "good") })
+	bad := lbtest.StartBackend(t, func(c *lbtest.Call) {
+		tell(t, b, good)
+		c.Close()
+	})
+	tell(t, b, bad)
+	if r := b.Get("127.0.0.1:8080", "/"); r.Status != 200 || r.Body != "good" {
+		t.Error(r)
+	}
+	// Where nobody has come, the failure is what it is.
+	alone := lbtest.StartBackend(t, func(c *lbtest.Call) {
+		tell(t, b)
+		c.Close()
+	})
+	tell(t, b, alone)
+	if r := b.Get("127.0.0.1:8080", "/"); r.Status != 502 {
+		t.Error(r)
+	}
+	b.Errors.Await(t, "upstream prematurely closed connection while reading response header from upstream")
+	if r := b.Get("127.0.0.1:8080", "/"); r.Status != 502 {
+		t.Error(r)
+	}
+	b.Errors.Await(t, "no live upstreams while connecting to upstream")
+}
+
+// The servers of a state file are read at the start and at each reload.
+func TestStateFile(t *testing.T) {
+	t.Parallel()
+	b := lbtest.New(t)
+	conf := `events {} http { upstream app { zone app 64k; state ` + b.Write("app.state", "") + `; } server { listen 127.0.0.1:8080; location / { proxy_pass http://app; } } }`
+	for _, name := range []string{"one", "two"} {
+		backend := lbtest.StartBackend(t, func(c *lbtest.Call) { c.Answer(200, name) })
+		b.Write("app.state", "server "+backend.Addr()+" max_fails=2;\n")
+		if _, err := b.Reload(conf); err != nil {
+			t.Fatal(err)
+		}
+		if r := b.Get("127.0.0.1:8080", "/"); r.Body != name {
+			t.Error(r)
+		}
+	}
+	state := b.Write("app.state", "server 127.0.0.1;\nserver;\n")
+	if _, err := b.Reload(conf); err == nil || err.Error() != `invalid number of arguments in "server" directive in `+state+":2" {
+		t.Error(err)
+	}
+}
