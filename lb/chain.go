@@ -57,6 +57,9 @@ func (w *walk) host() request.Verdict {
 	}
 	w.srv = w.site.hosts.Find(r.Host, r)
 	w.enterServer()
+	if r.Explains() {
+		w.explainServer()
+	}
 	if len(r.Host) == 0 {
 		r.Host = w.srv.name
 	}
@@ -104,6 +107,9 @@ func (w *walk) rewriteServer() request.Verdict {
 	o := w.srv.script.Run(&w.r)
 	if o.Branch >= 0 {
 		w.enter(w.srv.own.branches[o.Branch])
+		if w.r.Explains() {
+			w.explainLocation()
+		}
 	}
 	if o.Action == route.Respond {
 		return w.outcome(&o)
@@ -124,6 +130,9 @@ func (w *walk) route() request.Verdict {
 			return v
 		}
 		w.enter(loc)
+		if r.Explains() {
+			w.explainLocation()
+		}
 		r.Moved = false
 		if loc.internal && !r.Internal {
 			return r.Reject(404)
@@ -143,6 +152,9 @@ func (w *walk) route() request.Verdict {
 		}
 		if o.Branch >= 0 {
 			w.enter(loc.branches[o.Branch])
+			if r.Explains() {
+				w.explainLocation()
+			}
 		}
 		if o.Action == route.Respond {
 			return w.outcome(&o)
@@ -191,6 +203,9 @@ func (w *walk) checkLength() request.Verdict {
 // outcome answers as a script said.
 func (w *walk) outcome(o *route.Outcome) request.Verdict {
 	r := &w.r
+	if r.Explains() {
+		w.explainOutcome(o)
+	}
 	if o.Status == statusNoReply {
 		w.timedOut()
 		r.Reply.Status = statusNoReply
@@ -216,7 +231,11 @@ const statusNoReply = 444
 
 // content runs the rest of the phases of the location that was found.
 func (w *walk) content() request.Verdict {
-	for _, h := range w.loc.handlers {
+	last := len(w.loc.handlers) - 1
+	for i, h := range w.loc.handlers {
+		if w.r.Explains() {
+			w.explainContent(h, i == last)
+		}
 		if v := h.Serve(&w.r); v != request.Next {
 			return w.followed(v)
 		}

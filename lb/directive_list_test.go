@@ -12,13 +12,15 @@ import (
 )
 
 // provenElsewhere names the Go tests of directives that no script shows, each
-// as the folder of its package and its name.
+// as the folder of its package and its name. What "in upstream" means is
+// another directive of the same name.
 func provenElsewhere() map[string]string {
-	const proxy, connect, node, process = "proxy ", "connect ", "../node ", "../cmd/weir "
+	const proxy, node, process = "proxy ", "../node ", "../cmd/weir "
 	return map[string]string{
 		"client_body_buffer_size": proxy + "TestRequestBody", "client_body_temp_path": process + "TestReloadAndQuit",
 		"early_hints": proxy + "TestReply", "error_log": ". TestErrorLogOfEachBlock", "log_not_found": ". TestErrorLogOfEachBlock",
-		"keepalive_time": ". TestKeepaliveTime", "keepalive_timeout": connect + "TestGroupLimits", "least_time": "upstream TestScripts",
+		"keepalive_time": ". TestKeepaliveTime", "keepalive_time in upstream": ". TestUpstreamKeepalive",
+		"keepalive_timeout": ". TestTimeouts", "keepalive_timeout in upstream": ". TestUpstreamKeepalive", "least_time": "upstream TestScripts",
 		"lingering_close": ". TestResetTimedoutConnection", "lingering_time": ". TestEarlyReplyIsReceived",
 		"lingering_timeout": ". TestTimeouts", "reset_timedout_connection": ". TestResetTimedoutConnection",
 		"proxy_buffering": proxy + "TestSlowClient", "proxy_buffers": proxy + "TestSlowClient",
@@ -26,18 +28,13 @@ func provenElsewhere() map[string]string {
 		"proxy_connect_timeout": proxy + "TestFailureWords", "proxy_send_timeout": proxy + "TestUploadFailures",
 		"proxy_ignore_client_abort": proxy + "TestClientAbort", "proxy_request_buffering": proxy + "TestRequestBody",
 		"proxy_socket_keepalive": ". TestSocketKeepalive", "send_timeout": ". TestSendTimeout",
-		"resolver": ". TestResolve", "state": ". TestStateFile", "resolver_timeout": ". TestLeaveWhileResolving", "ssl_session_timeout": "cert TestResumption",
+		"resolver": ". TestResolve", "state": ". TestStateFile", "resolver_timeout": ". TestLeaveWhileResolving", "ssl_session_timeout": ". TestSessionTimeoutInheritance",
 		"sticky_key": ". TestSealedCookies", "sticky_accept": ". TestSealedCookies",
+		"worker_rlimit_nofile": process + "TestLimits", "worker_processes": process + "TestLimits",
 		"daemon": process + "TestDaemon", "env": node + "TestEnvironment", "pid": node + "TestLife", "user": process + "TestUser",
 		"worker_shutdown_timeout": node + "TestShutdownTimeout", "events": "../cluster-test TestGuideConfigurations",
 		"http": "../cluster-test TestGuideConfigurations",
 	}
-}
-
-// blocks are those whose directives the scripts show; the others belong to the
-// process.
-func blocks() []string {
-	return []string{"http", "upstream", "server", "if in server", "location", "if in location", "limit_except"}
 }
 
 // TestEveryDirectiveIsTested fails for each directive in force that no case
@@ -52,14 +49,15 @@ func TestEveryDirectiveIsTested(t *testing.T) {
 		if d.State != config.Supported {
 			continue
 		}
-		if _, ok := elsewhere[d.Name]; ok {
-			continue
-		}
 		for _, in := range d.In {
-			if !slices.Contains(blocks(), in) {
-				continue
+			name := d.Name
+			if in == "upstream" {
+				known[name+" in upstream"] = true
+				if elsewhere[name+" in upstream"] != "" {
+					name += " in upstream"
+				}
 			}
-			if !shown[d.Name][in] {
+			if elsewhere[name] == "" && !shown[d.Name][in] {
 				t.Errorf("%s: no case of %s has it in a block of kind %q", d.Name, directiveScripts, in)
 			}
 		}

@@ -18,7 +18,8 @@
 //	 6  access     access/realip.go, then access/satisfy.go
 //	 7  content    static/tryfiles.go, then one of proxy/handler.go,
 //	               static/files.go, stub.go; location.go lists the handlers
-//	 8  pick       proxy/fetch.go, upstream/pool.go
+//	 8  pick       proxy/fetch.go, upstream/pool.go, after proxy/sticky.go has read whose
+//	               client it is
 //	 9  connect    connect/idle.go, else connect/dial.go
 //	10  exchange   proxy/attempt.go; proxy/next.go decides on another attempt
 //	11  reply      proxy/deliver.go or static/reply.go into out.go, which adds what
@@ -53,6 +54,10 @@
 // (zone.go): the peers' counters, what is known of them while weir runs, and
 // idle connections. Addresses that only
 // requests know, by variables in proxy_pass, have theirs in transient.go.
+//
+// explain.go lets a made-up request take the same way, up to the pick, and
+// tells each step; explainstep.go says the same of real ones where the error
+// log is of level debug.
 //
 // Memory that a burst of handshakes left is given back by trim.go.
 package lb

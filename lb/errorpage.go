@@ -25,6 +25,9 @@ func (w *walk) respond() request.Verdict {
 		r.Reply.Close = true
 	}
 	if page, ok := w.errorPage(status); ok {
+		if r.Explains() {
+			r.Explainf("error_page: status %d is answered by %s", status, page.Target)
+		}
 		return w.errorRedirect(status, page)
 	}
 	return w.reject(status)

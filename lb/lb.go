@@ -19,7 +19,7 @@ import (
 
 // Options are what a Balancer needs of its process.
 type Options struct {
-	Logs     *errorlog.Set    // where logs are opened
+	Logs     *errorlog.Set    // where logs are opened; nil: none are
 	Log      *errorlog.Logger // the main error log
 	Version  string
 	Hostname string   // $hostname; the system's if empty

@@ -102,6 +102,9 @@ func (c *compiler) location(conf *config.Location) (*location, error) {
 
 // logging opens the logs.
 func (c *compiler) logging(l *location) (err error) {
+	if c.b.options.Logs == nil {
+		return nil
+	}
 	if l.log, err = c.errorLog(l.conf.ErrorLogs); err != nil {
 		return err
 	}

@@ -4,8 +4,10 @@
 package program
 
 import (
+	"errors"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 )
 
@@ -34,6 +36,20 @@ func Root(t testing.TB) {
 		t.Fatal("this test needs root")
 	}
 	t.Skip("SKIP-PROGRAM root")
+}
+
+// Permitted skips a test to which the system refuses a right, as many
+// containers do to root; it fails the test instead when WEIR_NEED_PROGRAMS is
+// 1. Any other error of trying fails it.
+func Permitted(t testing.TB, right string, tried error) {
+	t.Helper()
+	switch {
+	case tried == nil:
+	case !errors.Is(tried, syscall.EPERM) || os.Getenv("WEIR_NEED_PROGRAMS") == "1":
+		t.Fatalf("%s: %v", right, tried)
+	default:
+		t.Skipf("SKIP-PROGRAM right to %s: %v", right, tried)
+	}
 }
 
 // Measure skips a long test unless WEIR_MEASURE is 1, as `make measure` sets it.

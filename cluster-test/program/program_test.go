@@ -1,6 +1,7 @@
 package program_test
 
 import (
+	"syscall"
 	"testing"
 
 	"github.com/weir-lb/weir/cluster-test/program"
@@ -42,6 +43,27 @@ func TestNeed(t *testing.T) {
 	for _, c := range cases {
 		t.Setenv("WEIR_NEED_PROGRAMS", c.strict)
 		r := ended(func(r *recorder) { program.Need(r, c.program) })
+		if r.skipped != c.skipped || r.failed != c.failed {
+			t.Errorf("%+v: skipped %v, failed %v", c, r.skipped, r.failed)
+		}
+	}
+}
+
+func TestPermitted(t *testing.T) {
+	cases := []struct {
+		tried           error
+		strict          string
+		skipped, failed bool
+	}{
+		{nil, "", false, false},
+		{nil, "1", false, false},
+		{syscall.EPERM, "", true, false},
+		{syscall.EPERM, "1", false, true},
+		{syscall.EINVAL, "", false, true},
+	}
+	for _, c := range cases {
+		t.Setenv("WEIR_NEED_PROGRAMS", c.strict)
+		r := ended(func(r *recorder) { program.Permitted(r, "try", c.tried) })
 		if r.skipped != c.skipped || r.failed != c.failed {
 			t.Errorf("%+v: skipped %v, failed %v", c, r.skipped, r.failed)
 		}

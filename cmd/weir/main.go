@@ -21,7 +21,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if role == roleKeeper {
 		return exitCode(keep()) // the node it belongs to hears of errors
 	}
-	if code, known := command(args[1:], stderr); known {
+	if code, known := command(args[1:], stdout, stderr); known {
 		return code
 	}
 	f, err := parseFlags(args[1:])

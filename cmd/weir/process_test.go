@@ -106,7 +106,15 @@ func (s *site) signal(name string) {
 // start runs weir in the foreground and waits for its pid file.
 func (s *site) start() *site {
 	s.t.Helper()
-	s.cmd = exec.Command(weirPath(s.t), "-c", s.conf)
+	return s.startBy()
+}
+
+// startBy is start with words in front of the command, which must be replaced
+// by it.
+func (s *site) startBy(words ...string) *site {
+	s.t.Helper()
+	command := append(words, weirPath(s.t), "-c", s.conf)
+	s.cmd = exec.Command(command[0], command[1:]...)
 	s.cmd.Stderr = &s.stderr
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

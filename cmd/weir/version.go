@@ -45,7 +45,8 @@ func printBuild(w io.Writer) {
 func printHelp(w io.Writer) {
 	fmt.Fprintf(w, `Usage: weir [-?hvVtTq] [-s signal] [-p prefix]
             [-e filename] [-c filename] [-g directives]
-       weir keygen sticky FILE
+       weir explain [-c filename] [-H field]... [-a address] [method] URL
+       weir keygen sticky filename
 
 Options:
   -?,-h         : this help
@@ -61,6 +62,8 @@ Options:
   -g directives : set global directives out of configuration file
 
 Commands:
+  explain       : tell which way a request takes, up to the server, and why;
+                  -H adds a field to it, -a is the client's address
   keygen sticky : make a key for sticky cookies, in a new file
 
 `, filepath.Dir(config.DefaultFile), config.DefaultErrorLog, config.DefaultFile)

@@ -2,7 +2,10 @@ package proxy_test
 
 import (
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/weir-lb/weir/cluster-test/program"
 )
 
 // TestBind: the address that connections come from.
@@ -34,6 +37,37 @@ func TestBind(t *testing.T) {
 			if c.log != "" {
 				f.log.await(t, c.log)
 			}
+		})
+	}
+}
+
+// TestBindTransparent: only a transparent connection may come from an address
+// that is not this machine's. Here it leads nowhere, since nobody routes the
+// answers back, so that the peer does not answer in time.
+func TestBindTransparent(t *testing.T) {
+	t.Parallel()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const optionTransparent = 19 // of ip(7)
+	tried := syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, optionTransparent, 1)
+	if err := syscall.Close(fd); err != nil {
+		t.Fatal(err)
+	}
+	program.Permitted(t, "bind to any address", tried)
+	for _, c := range []struct{ name, conf, status, log string }{
+		{"not transparent", "proxy_bind 192.0.2.9;", "502 Bad Gateway", "failed (99: Cannot assign requested address) while connecting to upstream"},
+		{"transparent", "proxy_bind 192.0.2.9 transparent;", "504 Gateway Time-out", "upstream timed out (110: Connection timed out) while connecting to upstream"},
+		{"an address of this machine", "proxy_bind 127.0.0.9 transparent;", "200 OK", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := proxied(t, answering(t, ok), "proxy_connect_timeout 100ms; "+c.conf)
+			if s := status(f.get("/")); s != c.status {
+				t.Errorf("%s, want %s\n%s", s, c.status, f.log)
+			}
+			f.log.await(t, c.log)
 		})
 	}
 }

@@ -118,6 +118,9 @@ func (h *Fetcher) Fetch(r *request.Request) (request.Incoming, request.Verdict) 
 		if err != nil {
 			return nil, x.noPeer(err)
 		}
+		if r.Explanation != nil { // it only asks where it would go
+			return nil, x.spare()
+		}
 		// One attempt: connect, send, wait for the head.
 		failure := x.attempt(peer)
 		if failure == nil {
@@ -149,6 +152,9 @@ func (x *exchange) pick() (*upstream.Peer, error) {
 		x.pool = x.target.Pool.Load() // it may have been swapped since
 	}
 	x.tries--
+	if x.r.Explains() {
+		return x.pickExplained()
+	}
 	return x.pool.Pick(&x.args)
 }
 

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/weir-lb/weir/config/errno"
 )
 
 // Keeping says where a body that is taken in goes.
@@ -64,12 +66,14 @@ func (b *Body) store(p []byte, k Keeping) error {
 		}
 		file, err := OpenTemporary(k.Dir)
 		if err != nil {
-			return err
+			return fmt.Errorf("open() %q failed (%w)", k.Dir, errno.Of(err))
 		}
 		b.File = file
 	}
-	_, err := b.File.Write(p)
-	return err
+	if _, err := b.File.Write(p); err != nil {
+		return fmt.Errorf("write() %q failed (%w)", k.Dir, errno.Of(err))
+	}
+	return nil
 }
 
 // unnamed asks open(2) for a file that never gets a name (O_TMPFILE).

@@ -13,7 +13,7 @@ func (r *Request) LogEnabled(level errorlog.Level) bool { return r.Log.Enabled(l
 // Logf writes a line into the error log with the request's context behind it.
 // Nothing is formatted where the level is not written.
 func (r *Request) Logf(level errorlog.Level, format string, args ...any) {
-	if r.Log.Enabled(level) {
+	if r.Log.Enabled(level) || r.Explanation != nil {
 		r.LogError(level, fmt.Sprintf(format, args...))
 	}
 }
@@ -21,6 +21,10 @@ func (r *Request) Logf(level errorlog.Level, format string, args ...any) {
 // LogError writes a line into the error log with the request's context behind
 // it, in nginx's form: client, server, request, upstream, host, referrer.
 func (r *Request) LogError(level errorlog.Level, message string) {
+	if r.Explanation != nil {
+		r.Explanation.explain(level, message)
+		return
+	}
 	if !r.Log.Enabled(level) {
 		return
 	}

@@ -109,7 +109,8 @@ type Facts struct {
 	Site  Site
 	// ProxyHost and ProxyPort are what proxy_pass names ($proxy_host, $proxy_port).
 	ProxyHost, ProxyPort []byte
-	Proxying             []byte // URL of the attempt that runs, for the error log; set by the proxy
+	Explanation          *Explanation // nil: the request is in earnest
+	Proxying             []byte       // URL of the attempt that runs, for the error log; set by the proxy
 
 	// RateLimit and RateAfter hold `limit_rate` in bytes per second (0: none)
 	// and `limit_rate_after` in bytes. RateSet tells that `set $limit_rate` or

@@ -78,6 +78,9 @@ func (s *rewriteStep) run(r *request.Request, o *Outcome, self int) int {
 	if !matchOrForget(s.regex, r, r.Path) {
 		return self + 1
 	}
+	if r.Explains() {
+		r.Explainf("rewrite: %q matches %s in %s", s.regex, r.Path, s.regex.Pos())
+	}
 	r.Internal, r.Changed, r.Plain = true, true, false
 	if s.external {
 		s.redirect(r, o)
@@ -91,6 +94,9 @@ func (s *rewriteStep) run(r *request.Request, o *Outcome, self int) int {
 		return end
 	}
 	r.Path = path
+	if r.Explains() {
+		r.Explainf("rewrite: the path is now %s", path)
+	}
 	o.Action = Relocate
 	switch s.flag {
 	case config.RewriteBreak:

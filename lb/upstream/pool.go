@@ -168,10 +168,10 @@ func (p *Pool) choose(a *PickArgs) (*group, int) {
 // can take it although primary servers could too; else -1. A client that was
 // bound while these were out keeps its server.
 func (p *Pool) stray(a *PickArgs, now int64) int {
-	if a.backup || p.backup == nil || a.strayed > 0 || !a.isBound() || p.primary.boundTo(a) >= 0 {
+	if a.backup || p.backup == nil || a.strayed > 0 || !a.isBound() || p.primary.boundAt(a) >= 0 {
 		return -1
 	}
-	i := p.backup.boundTo(a)
+	i := p.backup.boundAt(a)
 	if i < 0 || !p.backup.takesBound(i, now) {
 		return -1
 	}
@@ -207,7 +207,7 @@ func (g *group) hinted(a *PickArgs, now int64) int {
 	if !a.isBound() {
 		return -1
 	}
-	i := g.boundTo(a)
+	i := g.boundAt(a)
 	if i < 0 || a.tried.has(i) || !g.takesBound(i, now) {
 		return -1
 	}
@@ -217,9 +217,9 @@ func (g *group) hinted(a *PickArgs, now int64) int {
 // isBound reports whether the request is bound to a server at all.
 func (a *PickArgs) isBound() bool { return a.Bound != 0 || len(a.Hint) > 0 }
 
-// boundTo returns the position of the peer that the request is bound to, -1 if
+// boundAt returns the position of the peer that the request is bound to, -1 if
 // it is not in g.
-func (g *group) boundTo(a *PickArgs) int {
+func (g *group) boundAt(a *PickArgs) int {
 	i, ok := int32(0), false
 	if a.Bound != 0 {
 		i, ok = g.byID[a.Bound]

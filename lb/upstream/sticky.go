@@ -60,7 +60,7 @@ type stickyCounts struct {
 
 // bound counts an attempt of a bound request.
 func (c *stickyCounts) bound(a *PickArgs, p *Peer) {
-	if a.Bound == p.ID || a.Bound == 0 && string(a.Hint) == p.SID {
+	if a.BoundTo(p) {
 		c.followed.Add(1)
 	} else {
 		c.rebound.Add(1)
@@ -88,11 +88,20 @@ type Tie struct {
 	presented []byte
 	server    ServerID // that presented stands for, if it is a sealed id
 	keep      bool     // presented may be given back as it is
+	refused   Refusal  // why it binds to nothing; refusals: no reason of its own
 	buf       [sealedSize]byte
 }
 
-// Kind returns how the clients of the upstream are tied to its peers.
-func (p *Pool) Kind() StickyKind { return p.sticky.Kind }
+// Refused tells why the presented value binds the request to no server.
+func (t *Tie) Refused() string {
+	if t.refused == refusals {
+		return "it names no server that is known"
+	}
+	return t.refused.String()
+}
+
+// Sticks reports whether clients are tied to peers.
+func (p *Pool) Sticks() bool { return p.sticky.Kind != NotSticky }
 
 // Follow binds the request of a to the peer that value, which it presented,
 // stands for; now is in seconds since 1970. A value that is empty, forged,
@@ -100,7 +109,7 @@ func (p *Pool) Kind() StickyKind { return p.sticky.Kind }
 // empty. value must stay as it is until the last call with t. It is called once
 // for a request, before the first Pick.
 func (p *Pool) Follow(a *PickArgs, t *Tie, value []byte, now int64) {
-	t.presented, t.server, t.keep = nil, 0, false
+	t.presented, t.server, t.keep, t.refused = nil, 0, false, refusals
 	if len(value) == 0 {
 		return
 	}
@@ -140,6 +149,7 @@ func (p *Pool) followSealed(ring *Keys, a *PickArgs, t *Tie, value []byte, now i
 		a.Hint = value
 		return
 	}
+	t.refused = why
 	p.shared.sticky.refused[why].Add(1)
 }
 

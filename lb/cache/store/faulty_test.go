@@ -3,7 +3,7 @@ package store
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -23,6 +23,13 @@ func (s *faultySystem) fail(op string, errno syscall.Errno) {
 		s.fails = map[string]syscall.Errno{}
 	}
 	s.fails[op] = errno
+}
+
+// left is what Free answers from now on.
+func (s *faultySystem) left(free int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = free
 }
 
 func (s *faultySystem) pass() {
@@ -76,7 +83,7 @@ func (s *faultySystem) Reserve(f *os.File, size int64) error {
 }
 
 func (s *faultySystem) Rename(from, to string) error {
-	if err := s.check("rename", from); err != nil && filepath.Dir(from) != filepath.Dir(to) {
+	if err := s.check("rename", from); err != nil && !strings.HasPrefix(from, to) {
 		return err
 	}
 	return s.realSystem.Rename(from, to)

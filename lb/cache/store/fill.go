@@ -113,17 +113,13 @@ func (f *Fill) create() error {
 	var file *os.File
 	var temp string
 	err := z.inDirs(f.key, func() (err error) {
-		temp = z.tempName(f.key)
-		file, err = z.sys.Create(temp)
+		file, temp, err = z.createTemp(func() string { return z.tempName(f.key) })
 		return err
 	})
 	if err != nil {
 		z.faults.report(z, faultWrite, err)
 		return err
 	}
-	// The lock tells the loader of another process that the file is in work;
-	// where there are no locks, it may lose this one.
-	z.sys.Lock(file)
 	b := newBody(nil, file)
 	b.offset = f.head.bodyOffset
 	f.file, f.temp = b, temp

@@ -132,7 +132,7 @@ func (s *script) command(name string, args []string) string {
 	case "fault":
 		s.sys.fail(args[0], errnos()[args[1]])
 	case "free":
-		s.sys.free = s.number(args[0])
+		s.sys.left(s.number(args[0]))
 	case "mend":
 		s.sys.pass()
 	case "advance":

@@ -29,7 +29,11 @@ func newTestZone(t testing.TB, o Options) *Zone {
 		t.Fatal(err)
 	}
 	z.Start(o)
-	t.Cleanup(z.Close)
+	t.Cleanup(func() {
+		if z.users > 0 {
+			z.Close()
+		}
+	})
 	return z
 }
 

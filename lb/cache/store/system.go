@@ -21,8 +21,8 @@ type system interface {
 	Remove(path string) error
 	Mkdir(path string) error
 	ReadFile(path string) ([]byte, error)
-	// Lock tells whether a file is nobody else's at the moment, and makes it so
-	// until it is closed.
+	// Lock tells whether an open file is nobody else's at the moment and still
+	// has its name, and keeps it so until it is closed.
 	Lock(f *os.File) bool
 	// Free returns the bytes that are left on the disk of a directory.
 	Free(path string) (int64, error)
@@ -81,7 +81,9 @@ func (realSystem) Mkdir(path string) error { return os.Mkdir(path, dirMode) }
 func (realSystem) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
 
 func (realSystem) Lock(f *os.File) bool {
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+	fd := int(f.Fd())
+	var s syscall.Stat_t
+	return syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) == nil && syscall.Fstat(fd, &s) == nil && s.Nlink > 0
 }
 
 func (realSystem) Free(path string) (int64, error) {

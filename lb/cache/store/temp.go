@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -33,6 +34,24 @@ func isTemp(name string) (key Key, ok bool) {
 	return parseKey(base)
 }
 
+// createTemp creates a file in the making and locks it, which tells loaders,
+// of other processes too, that it is in work. One that was quicker than the
+// lock has the file; another is made then.
+func (z *Zone) createTemp(name func() string) (f *os.File, path string, err error) {
+	for try := 0; ; try++ {
+		path = name()
+		f, err = z.sys.Create(path)
+		// On a disk without locks no loader removes anything.
+		if err != nil || z.sys.Lock(f) || try == 3 {
+			return f, path, err
+		}
+		_ = f.Close() // it is empty
+		if err := z.sys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, path, err
+		}
+	}
+}
+
 // move brings a finished file to its place, by a copy where it comes from
 // another disk.
 func (z *Zone) move(temp string, key Key) error {
@@ -41,34 +60,30 @@ func (z *Zone) move(temp string, key Key) error {
 	if !errors.Is(err, syscall.EXDEV) {
 		return err
 	}
-	beside := fmt.Sprintf("%s.%0*d", to, tempDigits, rand.Uint32())
-	if err := z.inDirs(key, func() error { return z.copyFile(temp, beside) }); err != nil {
+	if err := z.inDirs(key, func() error { return z.copyFile(temp, to) }); err != nil {
 		return err
-	}
-	if err := z.sys.Rename(beside, to); err != nil {
-		return errors.Join(err, z.sys.Remove(beside))
 	}
 	return z.sys.Remove(temp)
 }
 
-// copyFile copies a file to a new one, which is removed again if that fails.
+// copyFile copies a file to another disk, where it takes its place at once.
 func (z *Zone) copyFile(from, to string) error {
 	in, err := z.sys.Open(from)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }() // it was only read
-	out, err := z.sys.Create(to)
+	out, beside, err := z.createTemp(func() string { return fmt.Sprintf("%s.%0*d", to, tempDigits, rand.Uint32()) })
 	if err != nil {
 		return err
 	}
-	if err = z.copyTo(out, in); err == nil {
-		err = out.Close()
-	} else {
-		err = errors.Join(err, out.Close())
+	err = z.copyTo(out, in)
+	if err == nil {
+		err = z.sys.Rename(beside, to) // before the lock ends
 	}
+	err = errors.Join(err, out.Close())
 	if err != nil {
-		return errors.Join(err, z.sys.Remove(to))
+		return errors.Join(err, z.sys.Remove(beside))
 	}
 	return nil
 }
