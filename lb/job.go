@@ -22,19 +22,19 @@ type job struct {
 	pos, end int // received and not yet consumed
 	body     http1.Decoder
 
-	out     []byte // held back for the client
+	out     []byte  // held back for the client
+	lent    *[]byte // where it lies; nil until the reply begins
 	chunked bool
 	keep    bool  // the connection stays open after the reply
 	behind  bool  // the input came together with the request before
 	began   int64 // of a head that has not come whole
 }
 
-func newJob() *job { return &job{in: make([]byte, inputSize), out: make([]byte, 0, outputSize)} }
+func newJob() *job { return &job{in: make([]byte, inputSize)} }
 
 // begin makes the job ready for the next request of a connection.
 func (j *job) begin(c *conn, g *generation) {
 	j.chunked, j.keep = false, false
-	j.out = j.out[:0]
 	c.Requests++
 	j.walk.begin(c, &c.Conn, g)
 	j.r.Out = j

@@ -40,8 +40,9 @@ type Balancer struct {
 	table       upstream.Table
 	transients  transients
 	trimmer     trimmer
-	pages       sync.Map // pageKey → []byte
-	jobs        sync.Pool
+	pages       sync.Map  // pageKey → []byte
+	jobs        sync.Pool // of *job
+	outputs     sync.Pool // of *[]byte, see job.borrow
 
 	current     atomic.Pointer[generation]
 	numbers     atomic.Uint64 // of generations
@@ -79,6 +80,7 @@ func New(o Options) (*Balancer, error) {
 		Report: func(err error) { o.Log.Logf(errorlog.Alert, 0, "%v", err) },
 	})
 	b.jobs.New = func() any { return newJob() }
+	b.outputs.New = func() any { out := make([]byte, outputSize); return &out }
 	b.clock.set(time.Now())
 	go b.tick()
 	return b, nil

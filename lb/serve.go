@@ -259,6 +259,7 @@ func (j *job) finish() bool {
 	if j.left {
 		j.r.LogError(errorlog.Info, errLeft.Error())
 	}
+	j.giveBack()
 	keep := j.keep && j.r.Reply.Completed && !j.r.Reply.Broken
 	if keep && !j.body.Done() {
 		keep = j.drain()

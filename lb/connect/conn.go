@@ -34,7 +34,8 @@ type Conn struct {
 	born     int64 // wire.Now
 	requests int
 
-	buf  *[]byte // nil while idle
+	buf  *[]byte       // nil while idle, and until the first bytes of a reply are there
+	lend func() []byte // c.fresh, bound once
 	r, w int
 
 	// The lists of a Group; see there.
@@ -134,13 +135,15 @@ func (c *Conn) Enlarge() {
 func (c *Conn) Exchange(out []byte) error {
 	c.requests++
 	c.Free()
-	p, err := c.room()
-	if err != nil {
-		return err
-	}
-	n, err := c.Stream.Exchange(out, p)
+	n, err := c.Stream.Exchange(out, c.lend)
 	c.w += n
 	return err
+}
+
+// fresh returns an empty buffer, held from now on.
+func (c *Conn) fresh() []byte {
+	c.hold()
+	return *c.buf
 }
 
 // Begin counts a request that is sent with Write instead of Exchange.

@@ -39,6 +39,7 @@ type Socket struct {
 	look     func(fd uintptr)      // s.lookOnce, bound once
 	seen     error                 // by it
 	out, in  []byte
+	lend     func() []byte // where in comes from in an Exchange
 	wrote, n int
 	phase    phase
 	err      error
@@ -233,12 +234,14 @@ func (s *Socket) Serve(ready func(fd uintptr) bool) error {
 func (s *Socket) Rearm() error { return s.arm() }
 
 // Exchange writes out and then waits for the first bytes of the answer, which
-// it reads into in. A write that the socket does not take at once goes on
-// under the write limit.
-func (s *Socket) Exchange(out, in []byte) (int, error) {
-	s.out, s.in, s.wrote, s.n, s.err, s.phase = out, in, 0, 0, nil, phaseWrite
+// it reads into what lend returns. lend is called once, when there is something
+// to read, so that no buffer lies about while the peer works: the next one to
+// be lent is the one given back last, which is still in the processor's cache.
+// A write that the socket does not take at once goes on under the write limit.
+func (s *Socket) Exchange(out []byte, lend func() []byte) (int, error) {
+	s.out, s.in, s.lend, s.wrote, s.n, s.err, s.phase = out, nil, lend, 0, 0, nil, phaseWrite
 	err := s.wait(s.step)
-	s.out, s.in = nil, nil
+	s.out, s.in, s.lend = nil, nil, nil
 	if err != nil {
 		return 0, err
 	}
@@ -246,7 +249,7 @@ func (s *Socket) Exchange(out, in []byte) (int, error) {
 		if _, err := s.Write(out[s.wrote:]); err != nil {
 			return 0, err
 		}
-		return s.Read(in)
+		return s.Read(lend())
 	}
 	return s.n, s.err
 }
@@ -271,6 +274,9 @@ func (s *Socket) advance(fd uintptr) bool {
 		}
 		s.phase = phaseRead
 		return s.err != nil
+	}
+	if s.lend != nil {
+		s.in, s.lend = s.lend(), nil
 	}
 	s.n, s.err = ReadNow(fd, s.in)
 	return s.err != syscall.EAGAIN

@@ -114,15 +114,16 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return s.tls.Read(p)
 }
 
-// Exchange writes out and waits for the first bytes of the answer.
-func (s *Stream) Exchange(out, in []byte) (int, error) {
+// Exchange writes out and waits for the first bytes of the answer, which go
+// into what lend returns; see Socket.Exchange.
+func (s *Stream) Exchange(out []byte, lend func() []byte) (int, error) {
 	if s.tls == nil {
-		return s.Socket.Exchange(out, in)
+		return s.Socket.Exchange(out, lend)
 	}
 	if _, err := s.Write(out); err != nil {
 		return 0, err
 	}
-	return s.tls.Read(in)
+	return s.tls.Read(lend())
 }
 
 // CloseWrite ends the sending side, so that the peer sees the end.

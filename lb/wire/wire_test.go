@@ -97,7 +97,7 @@ func TestExchange(t *testing.T) {
 			}
 		}()
 		in := make([]byte, 100)
-		n, err := s.Exchange(out, in)
+		n, err := s.Exchange(out, func() []byte { return in })
 		if err != nil || string(in[:n]) != "whole" {
 			t.Fatalf("%q %v", in[:n], err)
 		}
