@@ -26,6 +26,22 @@ const (
 	faultKinds
 )
 
+// String returns what fails.
+func (kind fault) String() string {
+	switch kind {
+	case faultOpen:
+		return "opening files"
+	case faultRead:
+		return "reading files"
+	case faultWrite:
+		return "writing files"
+	case faultRemove:
+		return "removing files"
+	default:
+		return "listing files"
+	}
+}
+
 // faultQuiet is how long the same failure, when it comes and goes, is not
 // logged again.
 const faultQuiet = time.Minute
@@ -87,7 +103,7 @@ func (f *faults) passed(z *Zone, kind fault) {
 	f.lasting.And(^uint32(1 << kind))
 	f.mu.Unlock()
 	if tell {
-		z.logf(levelPassed, "the disk of cache %q works again", z.Name())
+		z.logf(levelPassed, "%s works again in cache %q", kind, z.Name())
 	}
 }
 

@@ -139,9 +139,7 @@ func (l *loader) file(key Key, e os.DirEntry) {
 			s.grow(z.hash)
 			z.keys.Add(1)
 		}
-		if rec := &s.records[known]; rec.blocks == 0 {
-			z.settle(rec, info.Size())
-		}
+		z.settle(&s.records[known], info.Size())
 	}
 	s.mu.Unlock()
 	if full {

@@ -45,6 +45,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.
 //	state                   sizes
 //	files                   what is in the directory
 //	wipe                    somebody removes the directory
+//	another KEY [BYTES]     another process stores into the directory
 //	litter PATH             a file that somebody left
 //	many KEY N              put N keys
 //	log                     what was logged since the last time
@@ -154,6 +155,18 @@ func (s *script) command(name string, args []string) string {
 		if err := os.RemoveAll(s.o.Path); err != nil {
 			s.t.Fatal(err)
 		}
+	case "another":
+		o := s.o
+		z, err := new(Set).Open(o)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		own := s.z
+		s.z = z
+		z.Start(o)
+		s.put(args)
+		s.z = own
+		z.Close()
 	case "litter":
 		path := filepath.Join(s.top, args[0])
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

@@ -30,7 +30,9 @@ func (w *work) start(z *Zone) {
 // end stops the work, and gives up what is open.
 func (z *Zone) end() {
 	z.work.once.Do(func() {}) // nothing starts any more
+	z.rules.mu.Lock()         // no purger starts from here on
 	close(z.work.stop)
+	z.rules.mu.Unlock()
 	z.work.done.Wait()
 	z.closeLive(func(*Entry) bool { return true })
 }
