@@ -46,13 +46,16 @@ func startBinary(t *testing.T) *binary {
 		t.Cleanup(server.Close)
 		b.servers = append(b.servers, strings.TrimPrefix(server.URL, "http://"))
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.addr = listener.Addr().String()
-	listener.Close()
+	b.addr = freeAddress(t)
 	b.write(t, 0)
+	b.start(t)
+	return b
+}
+
+// start runs weir with the configuration that was written.
+func (b *binary) start(t *testing.T) {
+	t.Helper()
+	var err error
 	b.Process, err = process.Start(process.Options{
 		Name: "weir", Program: buildWeir(t), Args: []string{"-p", b.dir, "-c", b.conf()}, Log: filepath.Join(b.dir, "output"),
 	})
@@ -60,17 +63,18 @@ func startBinary(t *testing.T) *binary {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Stop(syscall.SIGTERM, 10*time.Second) })
-	err = b.Await(t.Context(), 10*time.Second, func() error {
-		conn, err := net.Dial("tcp", b.addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	})
-	if err != nil {
+	if err = b.Await(t.Context(), 10*time.Second, func() error { return answers(b.addr) }); err != nil {
 		t.Fatal(err)
 	}
-	return b
+}
+
+// answers tells whether connections to an address are accepted.
+func answers(addr string) error {
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		conn.Close()
+	}
+	return err
 }
 
 func (b *binary) conf() string { return filepath.Join(b.dir, "weir.conf") }
@@ -103,6 +107,12 @@ http {
     }
 }
 `, extra, b.servers[0], b.servers[1], b.addr, generation)
+	b.put(t, text)
+}
+
+// put puts a configuration in the place of the last one.
+func (b *binary) put(t *testing.T, text string) {
+	t.Helper()
 	if err := os.WriteFile(b.conf()+".new", []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

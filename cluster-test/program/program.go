@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -24,6 +25,20 @@ func Need(t testing.TB, name string) string {
 	}
 	t.Skipf("SKIP-PROGRAM %s: %v", name, err)
 	return ""
+}
+
+// Modules skips a test whose Node.js modules are not installed in a folder with a package.json; it fails the test
+// instead when WEIR_NEED_PROGRAMS is 1.
+func Modules(t testing.TB, dir string) {
+	t.Helper()
+	_, err := os.Stat(filepath.Join(dir, "node_modules"))
+	if err == nil {
+		return
+	}
+	if os.Getenv("WEIR_NEED_PROGRAMS") == "1" {
+		t.Fatalf("this test needs the modules of %s: npm ci --prefix %s", dir, dir)
+	}
+	t.Skipf("SKIP-PROGRAM modules of %s: npm ci --prefix %s installs them", dir, dir)
 }
 
 // Root skips a test that only root can run; it fails the test instead when WEIR_NEED_PROGRAMS is 1.
