@@ -122,6 +122,10 @@ func (z *Zone) evict(key Key, used uint32) bool {
 	return true
 }
 
+// roomAtOnce is how much one request evicts at most; what is more, as after a
+// reload with a smaller keys_zone, is the manager's.
+const roomAtOnce = 2
+
 // makeRoom evicts while the index is full and the key is not in it.
 func (z *Zone) makeRoom(key *Key) {
 	full := z.conf.Load().maxKeys()
@@ -136,8 +140,12 @@ func (z *Zone) makeRoom(key *Key) {
 		return
 	}
 	z.faults.indexFull(z)
-	for z.keys.Load() >= full && z.evictIf(func(uint32) bool { return true }) {
+	for range roomAtOnce {
+		if z.keys.Load() < full || !z.evictIf(func(uint32) bool { return true }) {
+			return
+		}
 	}
+	z.manageSoon()
 }
 
 // closeIdle closes the files that are kept open for later.

@@ -1,5 +1,7 @@
 package store
 
+import "io"
+
 // memoryBody is the longest body that is held in memory.
 const memoryBody = 64 << 10
 
@@ -159,11 +161,12 @@ func (z *Zone) unproven(e *Entry) {
 // used in its place, with the caller's use of it.
 func (z *Zone) promote(e *Entry) *Entry {
 	mem := make([]byte, e.body.length)
-	if _, err := e.body.file.ReadAt(mem, e.body.offset); err != nil {
+	_, err := e.body.file.ReadAt(mem, e.body.offset)
+	if err != nil && err != io.EOF {
 		z.faults.report(z, faultRead, err)
 		return e
 	}
-	if bodySum(mem) != e.slot.bodySum {
+	if err != nil || bodySum(mem) != e.slot.bodySum {
 		z.unproven(e)
 		z.discard(e.key, e.proof, errBody)
 		e.Release()
@@ -173,17 +176,22 @@ func (z *Zone) promote(e *Entry) *Entry {
 	b.length = e.body.length
 	next := &Entry{key: e.key, text: e.text, meta: e.meta, slot: e.slot, body: b, proof: e.proof, hits: promoteAt}
 	next.refs.Store(1)
+	z.succeed(e, next)
+	e.Release()
+	z.trimLive(&next.key)
+	return next
+}
+
+// succeed puts an entry in the place of another, if that is still live.
+func (z *Zone) succeed(e, next *Entry) {
 	s, hash := z.locate(&e.key)
-	s.mu.Lock()
 	var before *Entry
-	if i := s.find(&e.key, hash); i != 0 && e.place != 0 && s.records[i].live == e.place {
+	s.mu.Lock()
+	if i := s.find(&e.key, hash); i != 0 && e.place != 0 {
 		before = z.enliven(s, &s.records[i], next)
 	}
 	s.mu.Unlock()
 	if before != nil {
 		before.Release()
 	}
-	e.Release()
-	z.trimLive(&next.key)
-	return next
 }

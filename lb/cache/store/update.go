@@ -20,9 +20,9 @@ func (z *Zone) Update(e *Entry, m Meta) *Entry {
 	next.slot.written = unixNano()
 	if m.size() > e.slot.size {
 		z.rewrite(e, next)
-		return next
+	} else {
+		z.renew(e, next)
 	}
-	z.renew(next)
 	// A purge by prefix may have found e alone; see Zone.open.
 	if z.rules.hit(e) {
 		_, _ = z.removeFile(e.key, next.proof) // a failure is logged, and the rule stays
@@ -30,20 +30,41 @@ func (z *Zone) Update(e *Entry, m Meta) *Entry {
 	return next
 }
 
-// renew writes the header of next into the file and lets others find it.
-func (z *Zone) renew(next *Entry) {
-	mu := z.lockPath(&next.key)
-	defer mu.Unlock()
-	if !z.writeSlot(next) {
-		return
+// outcome is what became of a header that was to be written into a file.
+type outcome uint8
+
+const (
+	written  outcome = iota
+	failed           // by the disk's fault
+	replaced         // the file is another entry's, or gone
+)
+
+// renew writes the header of next into the file of e, and lets others find it.
+func (z *Zone) renew(e, next *Entry) {
+	mu := z.lockPath(&e.key)
+	result := z.writeSlot(next)
+	switch result {
+	case written:
+		z.settled(next)
+	case failed:
+		next.slot = e.slot // the next header goes where this one was torn
+		z.succeed(e, next)
+	case replaced:
+		z.unproven(e)
 	}
+	mu.Unlock()
+	z.trimLive(&e.key)
+}
+
+// settled lets others find an entry whose header has been written; its path is
+// locked.
+func (z *Zone) settled(next *Entry) {
 	s, hash := z.locate(&next.key)
 	var before *Entry
 	s.mu.Lock()
 	if i := s.find(&next.key, hash); i != 0 {
-		rec := &s.records[i]
-		rec.proof = next.proof
-		before = z.enliven(s, rec, next)
+		s.records[i].proof = next.proof
+		before = z.enliven(s, &s.records[i], next)
 	}
 	s.mu.Unlock()
 	if before != nil {
@@ -60,20 +81,20 @@ func (e *Entry) hitsNow(z *Zone) uint8 {
 }
 
 // writeSlot writes the header of an entry over the older one of its file; the
-// path is locked. It returns false where the file is another entry's now.
-func (z *Zone) writeSlot(e *Entry) bool {
+// path is locked.
+func (z *Zone) writeSlot(e *Entry) outcome {
 	f, err := z.sys.Change(z.file(e.key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return replaced
+	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return false
-		}
 		z.faults.report(z, faultWrite, err)
-		return true
+		return failed
 	}
 	defer func() { _ = f.Close() }() // WriteAt has told what failed
 	info, err := f.Stat()
 	if err != nil || proofOf(info) != e.proof {
-		return false
+		return replaced
 	}
 	h := header{text: e.text, slotSize: e.slot.size, meta: e.meta, bodyLen: e.body.length, bodySum: e.slot.bodySum,
 		sequence: e.slot.sequence, written: e.slot.written}
@@ -82,29 +103,36 @@ func (z *Zone) writeSlot(e *Entry) bool {
 	slot := h.appendSlot(nil, prologueSum(prologue, h.text))
 	// The first header, number one, stands in the first slot.
 	at := len(prologue) + int((h.sequence+1)&1)*h.slotSize
-	if err := z.sys.WriteAt(f, slot, int64(at)); err != nil {
-		z.faults.report(z, faultWrite, err)
-	} else {
-		z.faults.passed(z, faultWrite)
-	}
-	if info, err := f.Stat(); err == nil {
+	err = z.sys.WriteAt(f, slot, int64(at))
+	if info, statErr := f.Stat(); statErr == nil {
 		e.proof = proofOf(info)
 	}
-	return true
+	if err != nil {
+		z.faults.report(z, faultWrite, err)
+		return failed
+	}
+	z.faults.passed(z, faultWrite)
+	return written
 }
 
 // rewrite makes a new file with the header of next and the body of e.
 func (z *Zone) rewrite(e, next *Entry) {
 	f, err := z.Begin(FillOptions{Key: e.key, Text: e.text, Meta: next.meta, Length: e.body.length})
-	if err != nil {
-		return // logged where it is the disk's fault
+	if err == nil {
+		f.replaces = e.proof
+		if err = z.copyBody(f, e); err == nil {
+			err = f.Commit()
+		} else {
+			f.Abort()
+		}
 	}
-	f.replaces = e.proof
-	if err := z.copyBody(f, e); err != nil {
-		f.Abort()
-		return
+	switch {
+	case errors.Is(err, ErrPurged): // or replaced
+		z.unproven(e)
+	case err != nil: // logged where it is the disk's fault
+		next.slot = e.slot
+		z.succeed(e, next)
 	}
-	_ = f.Commit() // logged by itself; next serves this request in any case
 }
 
 // copyBody writes the body of an entry to a fill.

@@ -67,7 +67,7 @@ func (t *turns) over() bool {
 // manageSoon lets the manager look at the bounds now.
 func (z *Zone) manageSoon() {
 	o := z.conf.Load()
-	if o.MinFree == 0 && (o.MaxSize == 0 || z.blocks.Load()*blockSize <= o.MaxSize) {
+	if o.MinFree == 0 && !z.overBounds(o) {
 		return
 	}
 	select {
@@ -120,9 +120,14 @@ func (z *Zone) manageTurn() time.Duration {
 	return z.nextTurn(o)
 }
 
+// overBounds tells whether there are more files or keys than may be.
+func (z *Zone) overBounds(o *Options) bool {
+	return o.MaxSize > 0 && z.blocks.Load()*blockSize > o.MaxSize || z.keys.Load() > o.maxKeys()
+}
+
 // tooLarge tells whether something must go before its time.
 func (z *Zone) tooLarge(o *Options) bool {
-	if o.MaxSize > 0 && z.blocks.Load()*blockSize > o.MaxSize {
+	if z.overBounds(o) {
 		return true
 	}
 	if o.MinFree == 0 {
