@@ -20,6 +20,7 @@ func defaultSettings(o *Options) Settings {
 		ClientBodyTimeout:    time.Minute,
 		ClientBodyTempPath:   TempPath{Path: absolute(o.StateDir, "client_body_temp")},
 
+		HTTP2ChunkSize:   8 << 10,
 		SendTimeout:      time.Minute,
 		KeepaliveTimeout: 75 * time.Second,
 		KeepaliveTime:    time.Hour,
@@ -70,6 +71,7 @@ func defaultProxySettings(o *Options) ProxySettings {
 
 func defaultServerSettings() ServerSettings {
 	return ServerSettings{
+		HTTP2:                  HTTP2{MaxStreams: 128, RecvBufferSize: 256 << 10, BodyPrereadWindow: 64 << 10},
 		ClientHeaderTimeout:    time.Minute,
 		ClientHeaderBufferSize: 1 << 10,
 		LargeHeaderBuffers:     Buffers{Number: 4, Size: 8 << 10},

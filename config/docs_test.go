@@ -87,7 +87,7 @@ func generalDifferences() [][2]string {
 		{"`events`", "the block may be left out"},
 		{"`include`", "includes and blocks may be nested 100 deep"},
 		{"`error_log memory:`", "refused"},
-		{"`listen … http2`", "coming; nginx has deprecated it in favour of `http2 on`"},
+		{"`listen … http2`", "works; nginx has deprecated it in favour of `http2 on`"},
 		{"`listen … quic`", "refused: there is no HTTP/3"},
 		{"`listen … setfib`, `accept_filter`", "meaningless here: only BSD systems have them"},
 		{"`proxy_http_version 2`", "coming; HTTP/1.1 is spoken until then"},

@@ -133,7 +133,6 @@ func (l *Listen) param(s *scope, d *Directive, p string) error {
 	case "http2":
 		l.HTTP2 = true
 		s.warn(d.Pos, `the "listen ... http2" directive is deprecated, use the "http2" directive instead`, "")
-		s.note(d, "listen ... http2", Coming, "")
 	case "quic":
 		return d.Pos.Errorf(`the "quic" parameter of "listen" is not supported by weir: it has no HTTP/3`)
 	default:

@@ -104,6 +104,7 @@ type HTTP struct {
 // they are needed before a location is known.
 type ServerSettings struct {
 	TLS                    TLS
+	HTTP2                  HTTP2
 	ClientHeaderTimeout    time.Duration
 	ClientHeaderBufferSize int64
 	LargeHeaderBuffers     Buffers // large_client_header_buffers

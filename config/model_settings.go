@@ -26,6 +26,7 @@ type Settings struct {
 	ClientBodyTempPath       TempPath
 	ClientBodyInSingleBuffer bool
 
+	HTTP2ChunkSize          int64
 	SendTimeout             time.Duration
 	KeepaliveTimeout        time.Duration // 0 turns keep-alive off
 	KeepaliveHeader         time.Duration // second argument of keepalive_timeout; 0: no field

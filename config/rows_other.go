@@ -109,11 +109,6 @@ func comingRows() []row {
 		return rowsOf(row{in: in, args: a, state: Coming, many: true}, names)
 	}
 	return join(
-		soon(inHTTPServer, argsFlag, "http2"),
-		soon(inHTTPServer, args1, "http2_body_preread_size http2_max_concurrent_streams"),
-		soon(inHTTPAll, args1, "http2_chunk_size"),
-		soon(InHTTP, args1, "http2_recv_buffer_size"),
-
 		many(InHTTP, argsMore2, "proxy_cache_path"),
 		many(inHTTPAll, argsMore1, "proxy_cache_bypass proxy_no_cache proxy_cache_purge proxy_cache_valid"),
 		many(inHTTPAll, argsMore1, "proxy_cache_methods proxy_cache_use_stale"),

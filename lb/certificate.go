@@ -38,6 +38,7 @@ func (c *compiler) tlsServer(s *server) error {
 	if s.tls, err = cert.NewServer(o); err != nil {
 		return conf.Pos.Errorf("%v", err)
 	}
+	s.alpn = s.tls.WithALPN(append([]string{"h2"}, o.ALPN...)...)
 	if ignored := s.tls.IgnoredCiphers(); len(ignored) > 0 && !c.told[conf.TLS.Pos.Ciphers] {
 		c.told[conf.TLS.Pos.Ciphers] = true
 		c.b.options.Log.Logf(errorlog.Notice, 0, `"ssl_ciphers" names ciphers that are not known here and left out: %s in %s`,

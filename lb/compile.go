@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/weir-lb/weir/lb/cert"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/listen"
 	"github.com/weir-lb/weir/lb/proxy"
 	"github.com/weir-lb/weir/lb/request"
@@ -30,6 +32,7 @@ type compiler struct {
 	before  map[string]*pool // of the generation that serves
 	loggers map[string]*errorlog.Logger
 	tickets map[string]*cert.TicketKeys           // by the names of their files
+	input   *sync.Pool                            // of http2_recv_buffer_size
 	files   cert.Files                            // certificates and passwords read so far
 	asked   map[*config.Resolver]*config.Resolver // with addresses instead of names
 	told    map[config.Pos]bool                   // ssl_ciphers of which was told what is left out
@@ -136,6 +139,12 @@ func (c *compiler) server(conf *config.Server) (*server, error) {
 		TotalSize: int(conf.LargeHeaderBuffers.Size) * conf.LargeHeaderBuffers.Number,
 		MaxFields: conf.MaxHeaders, Underscores: conf.UnderscoresInHeaders, IgnoreInvalid: conf.IgnoreInvalidHeaders,
 	}}
+	s.http2 = http2.Limits{
+		MaxStreams: conf.HTTP2.MaxStreams, Window: int32(conf.HTTP2.BodyPrereadWindow),
+		HeadSize: s.limits.TotalSize, FieldSize: s.limits.FieldSize, MaxFields: s.limits.MaxFields,
+		Underscores: s.limits.Underscores, IgnoreInvalid: s.limits.IgnoreInvalid,
+	}
+	s.input = c.inputs(int(conf.HTTP2.RecvBufferSize))
 	own := &config.Location{Pos: conf.Pos, Settings: conf.Settings, TryFiles: conf.TryFiles}
 	var err error
 	if s.own, err = c.location(own); err != nil {
@@ -159,6 +168,15 @@ func (c *compiler) server(conf *config.Server) (*server, error) {
 		return nil, failed
 	}
 	return s, err
+}
+
+// inputs returns the buffers of one size; servers share them, since the size
+// is one for all of http.
+func (c *compiler) inputs(size int) *sync.Pool {
+	if c.input == nil {
+		c.input = &sync.Pool{New: func() any { b := make([]byte, size); return &b }}
+	}
+	return c.input
 }
 
 // firstName is $server_name; a regular expression shows as it was written.
@@ -193,6 +211,7 @@ func (c *compiler) addresses(servers []*server) error {
 				a.def = s
 			}
 			a.ssl = a.ssl || l.SSL
+			a.http2 = a.http2 || l.HTTP2
 			a.proxyProtocol = a.proxyProtocol || l.ProxyProtocol
 			a.headLimit = max(a.headLimit, s.limits.TotalSize)
 		}

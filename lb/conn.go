@@ -37,7 +37,9 @@ type conn struct {
 	aside   bool // the request must be served outside of the callback
 	strayed bool // a request was, where other goroutines may use the connection
 	ended   bool // no further request is served
-	reset   bool // it is closed so that the kernel forgets it at once
+	// prefaced: the client has begun with the preface of HTTP/2
+	prefaced bool
+	reset    bool // it is closed so that the kernel forgets it at once
 	// misdirected: plain HTTP came where TLS is spoken
 	secured, misdirected bool
 	state                atomic.Int32 // busy, idle or woken

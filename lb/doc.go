@@ -40,6 +40,13 @@
 // here: an idle connection holds no buffer. The part of it that goes through
 // the chain, whatever protocol brought the request, is a walk (walk.go).
 //
+// # HTTP/2
+//
+// A connection that has agreed on HTTP/2, or begins with its preface, goes on
+// in http2.go: its goroutine reads frames (package http2 tells their way), and
+// each stream becomes a request on a goroutine of its own. http2_job.go is what
+// job.go, out.go and offer.go are for HTTP/1; steps 4 to 10 are the same.
+//
 // # Generations and zones
 //
 // compile.go turns a configuration into a generation: everything that can fail

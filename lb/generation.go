@@ -12,6 +12,7 @@ import (
 	"github.com/weir-lb/weir/lb/cert"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/listen"
 	"github.com/weir-lb/weir/lb/route"
 	"github.com/weir-lb/weir/lb/variable"
@@ -45,6 +46,7 @@ type generation struct {
 type address struct {
 	spec          int
 	ssl           bool
+	http2         bool // by its listen directive; a server's own setting counts as well
 	proxyProtocol bool
 	def           *server
 	hosts         *route.Hosts[*server]
@@ -61,6 +63,9 @@ type server struct {
 	script    *route.Script
 	locations *route.Locations[*location]
 	tls       *cert.Server // nil: no ssl address is its own
+	alpn      *cert.Server // the same, with HTTP/2 on offer
+	http2     http2.Limits
+	input     *sync.Pool // of the buffers that connections of HTTP/2 are read into
 
 	certificates *certificates // found at the handshake; nil: tls has them
 }
@@ -89,10 +94,15 @@ func (a *address) front(c *conn) *tls.Config {
 			c.named = host
 		}
 		c.sni = a.named(c.named)
-		if s := c.sni; s.certificates != nil {
-			return s.tls.WithCertificate(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return c.find(s, hello) })
+		s := c.sni
+		t := s.tls
+		if a.http2 || s.conf.HTTP2.On {
+			t = s.alpn
 		}
-		return c.sni.tls
+		if s.certificates != nil {
+			return t.WithCertificate(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return c.find(s, hello) })
+		}
+		return t
 	})
 }
 

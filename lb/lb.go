@@ -12,6 +12,7 @@ import (
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/cert"
 	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/listen"
 	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/wire"
@@ -43,6 +44,8 @@ type Balancer struct {
 	pages       sync.Map  // pageKey → []byte
 	jobs        sync.Pool // of *job
 	outputs     sync.Pool // of *[]byte, see job.borrow
+	streams     sync.Pool // of *streamJob
+	workers     http2.Workers
 
 	current     atomic.Pointer[generation]
 	numbers     atomic.Uint64 // of generations
@@ -81,6 +84,7 @@ func New(o Options) (*Balancer, error) {
 	})
 	b.jobs.New = func() any { return newJob() }
 	b.outputs.New = func() any { out := make([]byte, outputSize); return &out }
+	b.streams.New = func() any { return newStreamJob() }
 	b.clock.set(time.Now())
 	go b.tick()
 	return b, nil
@@ -264,6 +268,7 @@ func (b *Balancer) Close() error {
 	}
 	b.closed = true
 	close(b.stop)
+	b.workers.Close()
 	for c := range b.conns {
 		c.Shutdown() // its goroutine sees it and ends, and so does its upstream's exchange
 	}
@@ -320,6 +325,7 @@ func (b *Balancer) tick() {
 			}
 			b.transients.sweep()
 			b.trimmer.trim()
+			b.workers.Trim()
 		}
 	}
 }

@@ -85,7 +85,7 @@ func (j *job) Write(p []byte) error {
 	case j.r.Reply.NoBody || len(p) == 0:
 		return nil
 	case j.r.RateLimit > 0:
-		return j.writePaced(p)
+		return j.writePaced(j, p)
 	}
 	return j.write(p)
 }

@@ -37,29 +37,42 @@ func (p *pacer) sent(r *request.Request, at time.Duration, before, now int64) {
 	p.due = at + time.Duration(float64(counted)/float64(r.RateLimit)*1000)*time.Millisecond
 }
 
+// pacedOut is an Out as writePaced needs it.
+type pacedOut interface {
+	write(p []byte) error
+	Flush() error
+	// pause waits between two pieces, but not for a client that has left.
+	pause(d time.Duration) error
+	// sent is how many bytes of the reply were made so far, its head included.
+	sent() int64
+}
+
 // writePaced is Write under limit_rate. What is sent leaves at once.
-func (j *job) writePaced(p []byte) error {
-	r := &j.r
+func (w *walk) writePaced(out pacedOut, p []byte) error {
+	r := &w.r
 	for len(p) > 0 {
-		before := r.Reply.Sent + int64(len(j.out))
-		n, wait := j.pacer.next(r, time.Since(r.Start), before, len(p))
+		before := out.sent()
+		n, wait := w.pacer.next(r, time.Since(r.Start), before, len(p))
 		if n == 0 {
-			if err := j.pause(wait); err != nil {
+			if err := out.pause(wait); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := j.write(p[:n]); err != nil {
+		if err := out.write(p[:n]); err != nil {
 			return err
 		}
-		if err := j.Flush(); err != nil {
+		if err := out.Flush(); err != nil {
 			return err
 		}
-		j.pacer.sent(r, time.Since(r.Start), before, r.Reply.Sent)
+		w.pacer.sent(r, time.Since(r.Start), before, out.sent())
 		p = p[n:]
 	}
 	return nil
 }
+
+// sent implements pacedOut.
+func (j *job) sent() int64 { return j.r.Reply.Sent + int64(len(j.out)) }
 
 // errLeft ends a pause whose client has gone.
 var errLeft = errors.New("client prematurely closed connection")
@@ -68,7 +81,7 @@ var errLeft = errors.New("client prematurely closed connection")
 // at its end.
 const unwatchedPause = 20 * time.Millisecond
 
-// pause waits between two pieces, but not for a client that has left.
+// pause implements pacedOut.
 func (j *job) pause(d time.Duration) error {
 	if err := j.Flush(); err != nil { // the head may still be held back
 		return err

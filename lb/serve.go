@@ -64,6 +64,10 @@ func (b *Balancer) serve(nc net.Conn, socket *listen.Socket) {
 
 	// Requests, one after the other.
 	c.ReadWithin(now, c.site.def.conf.ClientHeaderTimeout)
+	if c.agreedHTTP2() {
+		c.serveHTTP2(nil)
+		return
+	}
 	for !c.ended {
 		err := c.Serve(c.ready)
 		c.inside = false
@@ -71,6 +75,10 @@ func (b *Balancer) serve(nc net.Conn, socket *listen.Socket) {
 		if err != nil {
 			c.interrupted(err)
 			continue
+		}
+		if c.prefaced {
+			c.serveHTTP2(c.job.in[:c.job.end])
+			return
 		}
 		if c.aside {
 			c.aside, c.strayed = false, true
@@ -170,7 +178,14 @@ func (c *conn) await() bool {
 // serveHead serves the requests that lie in the input; true leaves the
 // callback, since the connection ends or a request must be served aside.
 func (c *conn) serveHead() bool {
-	for j := c.job; j.end > 0; {
+	j := c.job
+	if c.Requests == 0 {
+		if whole, part := c.startsHTTP2(j.in[:j.end]); part {
+			c.prefaced = whole
+			return whole
+		}
+	}
+	for j.end > 0 {
 		g := c.b.acquire()
 		if !c.locate(g) {
 			g.release()
@@ -186,6 +201,7 @@ func (c *conn) serveHead() bool {
 		}
 		if bad != nil {
 			j.accept(j.end) // what there is of it can be logged; nothing follows
+			j.cutOff = c.Requests == 1 && bad.Status == 400 && len(j.r.Head.Fields) == 0 && c.mayPreface()
 			j.refuse(bad)
 			j.finish()
 			c.ended = true

@@ -24,7 +24,7 @@ type walk struct {
 	paged   bool // an error page is being made
 	refused bool // the request was not well-formed
 	tunnel  bool // the client's side has left HTTP
-	cutOff  bool // the body does not come to its end, and nobody is answered
+	cutOff  bool // the request does not come to its end, and nobody is answered
 	reset   bool // the connection is closed so that the kernel forgets it at once
 	left    bool // the client went while the reply was held to limit_rate
 	pacer   pacer
@@ -66,6 +66,10 @@ func (w *walk) refuse(bad *request.Error) {
 	r.Reply.Close = true
 	r.Body.Framing = request.FramingNone
 	w.refused = true
+	if w.cutOff {
+		r.Reply.Status, r.Reply.Broken = bad.Status, true
+		return
+	}
 	w.reject(bad.Status)
 }
 

@@ -92,6 +92,14 @@ func (s *Server) WithCertificate(find func(*tls.ClientHelloInfo) (*tls.Certifica
 	return &t
 }
 
+// WithALPN returns s offering other protocols, most wanted first.
+func (s *Server) WithALPN(protocols ...string) *Server {
+	t := *s
+	t.config = s.config.Clone()
+	t.config.NextProtos = protocols
+	return &t
+}
+
 // Front returns the configuration for a listening address: each handshake goes on with the server that choose returns for the
 // client's hello. A nil server refuses the handshake with unrecognized_name. The first function called
 // may read a generation pointer, so one Front serves over reloads.

@@ -75,6 +75,23 @@ func checkRequest(r *request.Request) *request.Error {
 	if err := RequestFraming(r); err != nil {
 		return err
 	}
+	return checkVerb(r)
+}
+
+// CheckRequest looks at a head that another protocol has brought, as a whole
+// and by the same rules; how its body is framed is the other protocol's.
+func CheckRequest(r *request.Request) *request.Error {
+	if err := checkSingle(&r.Head); err != nil {
+		return err
+	}
+	if err := checkHost(r); err != nil {
+		return err
+	}
+	return checkVerb(r)
+}
+
+// checkVerb refuses methods that a proxy of this kind does not serve.
+func checkVerb(r *request.Request) *request.Error {
 	switch r.Verb {
 	case request.VerbConnect:
 		return refuseHead(405, "client sent CONNECT method")

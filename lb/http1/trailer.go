@@ -71,19 +71,8 @@ func (t *trailerReader) lineDone() error {
 		return ErrTrailer
 	}
 	for i := range h.Fields {
-		h.Fields[i].Skip = !mayTrail(h.Fields[i].ID)
+		h.Fields[i].Skip = !h.Fields[i].ID.MayTrail()
 	}
 	t.done = true
 	return nil
-}
-
-// mayTrail tells whether a field may be passed on as a trailer. Those that
-// frame, route, authenticate or control a message may not (RFC 9110, 6.5.1).
-func mayTrail(id request.FieldID) bool {
-	switch id {
-	case request.FieldOther, request.FieldETag, request.FieldDate, request.FieldServer,
-		request.FieldAge, request.FieldVia, request.FieldLastModified:
-		return true
-	}
-	return false
 }

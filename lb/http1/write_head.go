@@ -29,29 +29,29 @@ func AppendReplyHead(dst []byte, r *request.Request, o *HeadOptions) []byte {
 	p := &r.Reply
 	h := replyHeadOf(p)
 	dst = appendStatusLine(dst, p.Status, p.Reason)
-	if len(o.Server) > 0 && !kept(h, request.FieldServer) {
+	if len(o.Server) > 0 && !h.Kept(request.FieldServer) {
 		dst = appendField(dst, "Server", o.Server)
 	}
-	if len(o.Date) > 0 && !kept(h, request.FieldDate) {
+	if len(o.Date) > 0 && !h.Kept(request.FieldDate) {
 		dst = appendField(dst, "Date", o.Date)
 	}
-	if p.ContentType != nil && !kept(h, request.FieldContentType) {
+	if p.ContentType != nil && !h.Kept(request.FieldContentType) {
 		dst = appendField(dst, "Content-Type", p.ContentType)
 	}
 	dst = appendFraming(dst, p, h, o.Chunked)
-	if !p.LastModified.IsZero() && !kept(h, request.FieldLastModified) {
+	if !p.LastModified.IsZero() && !h.Kept(request.FieldLastModified) {
 		dst = append(dst, "Last-Modified: "...)
 		dst = AppendDate(dst, p.LastModified)
 		dst = append(dst, "\r\n"...)
 	}
-	if p.Location != nil && !kept(h, request.FieldLocation) {
+	if p.Location != nil && !h.Kept(request.FieldLocation) {
 		dst = appendField(dst, "Location", p.Location)
 	}
 	dst = appendConnection(dst, p, h, o)
-	if p.ETag != nil && !kept(h, request.FieldETag) {
+	if p.ETag != nil && !h.Kept(request.FieldETag) {
 		dst = appendField(dst, "ETag", p.ETag)
 	}
-	if p.Ranges && !kept(h, request.FieldAcceptRanges) {
+	if p.Ranges && !h.Kept(request.FieldAcceptRanges) {
 		dst = append(dst, "Accept-Ranges: bytes\r\n"...)
 	}
 	if h != nil {
@@ -96,23 +96,6 @@ func replyHeadOf(p *request.Reply) *request.Head {
 	return h
 }
 
-// kept tells whether the head has a field of that name that will be written.
-func kept(h *request.Head, id request.FieldID) bool {
-	if h == nil {
-		return false
-	}
-	i := h.First(id)
-	if i < 0 {
-		return false
-	}
-	for ; i < len(h.Fields); i++ {
-		if f := &h.Fields[i]; f.ID == id && !f.Skip {
-			return true
-		}
-	}
-	return false
-}
-
 // statusOK is the most frequent line.
 const statusOK = "HTTP/1.1 200 OK\r\n"
 
@@ -143,7 +126,7 @@ func appendFraming(dst []byte, p *request.Reply, h *request.Head, chunked bool) 
 		}
 		return dst
 	}
-	if kept(h, request.FieldContentLength) && single(h, request.FieldContentLength) {
+	if h.Kept(request.FieldContentLength) && single(h, request.FieldContentLength) {
 		value, _ := h.Get(request.FieldContentLength)
 		if n, ok := parseLength(value); ok && n == p.Length {
 			return dst
@@ -165,7 +148,7 @@ func appendConnection(dst []byte, p *request.Reply, h *request.Head, o *HeadOpti
 	switch {
 	case p.Status == 101:
 		dst = append(dst, "Connection: upgrade\r\n"...)
-		if h != nil && !kept(h, request.FieldUpgrade) {
+		if h != nil && !h.Kept(request.FieldUpgrade) {
 			if value, ok := h.Get(request.FieldUpgrade); ok {
 				dst = appendField(dst, "Upgrade", value)
 			}

@@ -25,6 +25,23 @@
 //	client_out.go      what waits to be written
 //	wait.go            waiting for the peer, at no cost while it is quick
 //
+// The server's side:
+//
+//	server.go         a connection and its streams
+//	server_frame.go   what each frame does
+//	server_head.go    header blocks become requests, by the rules of RFC 9113
+//	server_stream.go  one stream: reading its body, waiting, its end
+//	server_write.go   replies: DATA, as the windows and the client allow
+//	server_reply.go   replies: heads and trailers
+//	server_end.go     GOAWAY, and what else ends a connection
+//	output.go         what is sent, in one write for many streams
+//	queue.go          who waits for room, the urgent ones first
+//	conduct.go        what a client may do to no purpose
+//	worker.go         the goroutines that streams run on
+//
+// One goroutine reads; it is the caller of Receive. Streams run on workers. The
+// state of a connection and of its streams is kept by one lock.
+//
 // Compressing is our own because the library's encoder keeps strings: it would
 // allocate for each field of each reply.
 package http2

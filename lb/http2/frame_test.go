@@ -157,7 +157,7 @@ func TestNamesAndValues(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]uint8{
 		"accept": 0, "x-1": 0, "a_b": nameUnderscore, "a+b": nameOdd, "": nameBad, "Accept": nameBad, "a b": nameBad,
-		"a:": nameBad, "a\x00": nameBad, "ä": nameBad | nameBad, "a\r\nb": nameBad,
+		"a:": nameBad, "a\x00": nameBad, "ä": nameBad, "a\r\nb": nameBad,
 	} {
 		if got := classOfName(name); got&nameBad != want&nameBad || want&nameBad == 0 && got != want {
 			t.Errorf("%q: %b, want %b", name, got, want)

@@ -84,3 +84,13 @@ var fieldNames = [fieldCount]string{
 
 // String returns the name as weir writes it.
 func (id FieldID) String() string { return fieldNames[id] }
+
+// MayTrail tells whether a field may be passed on as a trailer. Those that
+// frame, route, authenticate or control a message may not (RFC 9110, 6.5.1).
+func (id FieldID) MayTrail() bool {
+	switch id {
+	case FieldOther, FieldETag, FieldDate, FieldServer, FieldAge, FieldVia, FieldLastModified:
+		return true
+	}
+	return false
+}

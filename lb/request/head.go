@@ -55,19 +55,20 @@ func (h *Head) Append(f Field) {
 }
 
 // Add appends a field with new bytes, written behind the buffer's contents.
-func (h *Head) Add(name, value []byte) {
+func (h *Head) Add(name, value []byte) { addField(h, name, value) }
+
+// AddText is Add for strings.
+func (h *Head) AddText(name, value string) { addField(h, name, value) }
+
+func addField[T string | []byte](h *Head, name, value T) {
 	at := uint32(len(h.Buf))
 	h.Buf = append(h.Buf, name...)
+	span := Span{at, uint32(len(h.Buf))}
 	h.Buf = append(h.Buf, ": "...)
 	h.Buf = append(h.Buf, value...)
 	h.Buf = append(h.Buf, "\r\n"...)
 	end := uint32(len(h.Buf))
-	h.Append(Field{
-		Name:    Span{at, at + uint32(len(name))},
-		Value:   Span{at + uint32(len(name)) + 2, end - 2},
-		LineEnd: end,
-		ID:      Known(name),
-	})
+	h.Append(Field{Name: span, Value: Span{span.End + 2, end - 2}, LineEnd: end, ID: Known(h.Bytes(span))})
 }
 
 // Has tells whether a field of a known name is there.
@@ -80,6 +81,24 @@ func (h *Head) Get(id FieldID) ([]byte, bool) {
 		return nil, false
 	}
 	return h.Value(&h.Fields[i-1]), true
+}
+
+// Kept tells whether a field of a known name is there that will be written on.
+// A nil head has none.
+func (h *Head) Kept(id FieldID) bool {
+	if h == nil {
+		return false
+	}
+	i := h.First(id)
+	if i < 0 {
+		return false
+	}
+	for ; i < len(h.Fields); i++ {
+		if f := &h.Fields[i]; f.ID == id && !f.Skip {
+			return true
+		}
+	}
+	return false
 }
 
 // First returns the index of the first field of a known name, or -1.

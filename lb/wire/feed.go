@@ -34,6 +34,7 @@ type Feed struct {
 	s        *Socket
 	fd       uintptr
 	inside   bool
+	apart    bool            // writes come from other goroutines than reads
 	drained  bool            // the last read emptied the socket
 	first    []byte          // the first bytes read, up to its capacity
 	buf      *[feedSize]byte // nil while nothing is held
@@ -149,7 +150,7 @@ func (f *Feed) Write(p []byte) (int, error) {
 }
 
 func (f *Feed) write(p []byte) (int, error) {
-	if f.inside {
+	if !f.apart && f.inside {
 		return f.s.WriteFrom(f.fd, p)
 	}
 	return f.s.Write(p)

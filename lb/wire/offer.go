@@ -63,7 +63,7 @@ func (f *Feed) offer() error {
 	defer f.mu.Unlock()
 	f.corked = false
 	var fd uintptr
-	if f.inside {
+	if !f.apart && f.inside {
 		fd = f.fd
 	}
 	n, err := f.s.Offer(fd, f.out)

@@ -43,6 +43,15 @@ func (s *Stream) StartTLS(cfg *tls.Config, server bool, limit time.Duration) err
 	return s.tls.HandshakeContext(context.Background())
 }
 
+// PartWrites says that from now on writes come from other goroutines than the
+// one that reads, also while a Serve callback runs; they use Write, or Offer
+// with 0, one at a time.
+func (s *Stream) PartWrites() {
+	if s.feed != nil {
+		s.feed.apart = true
+	}
+}
+
 // TLS returns the TLS connection, nil for a plain stream.
 func (s *Stream) TLS() *tls.Conn { return s.tls }
 
