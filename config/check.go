@@ -212,7 +212,7 @@ func (b *builder) locations() []*Location {
 	return list
 }
 
-// proxies gives every proxy_pass of the configuration, once each.
+// proxies gives every proxy_pass and grpc_pass of the configuration, once each.
 func (b *builder) proxies() []*ProxyPass {
 	var list []*ProxyPass
 	seen := map[*ProxyPass]bool{nil: true}
@@ -225,27 +225,49 @@ func (b *builder) proxies() []*ProxyPass {
 	return list
 }
 
-// checkProxies refuses a port after the name of an upstream block, and TLS
-// settings that are not complete.
+// Exchanges gives the settings that hold for exchanges with the location's
+// upstream.
+func (l *Location) Exchanges() *ProxySettings {
+	if l.Proxy != nil && l.Proxy.GRPC {
+		return &l.GRPCSettings
+	}
+	return &l.ProxySettings
+}
+
+// checkProxies refuses a port after the name of an upstream block, a missing
+// one elsewhere, and TLS settings that are not complete.
 func (b *builder) checkProxies() error {
 	for _, l := range b.locations() {
 		p := l.Proxy
 		if p == nil {
 			continue
 		}
-		if p.PortSet && b.findUpstream(p.Host) != nil {
+		group := b.findUpstream(p.Host) != nil
+		switch {
+		case p.PortSet && group:
 			return p.Pos.Errorf(`upstream "%s" may not have port %d`, p.Host, p.Port)
+		case p.Port == 0 && !group && !p.Vars && p.Unix == "":
+			return p.Pos.Errorf(`no port in upstream "%s"`, p.Host)
 		}
-		if !p.TLS && !p.Vars {
-			continue
+		if p.TLS || p.Vars {
+			if err := checkProxyTLS(&l.Exchanges().TLS, p); err != nil {
+				return err
+			}
 		}
-		t := &l.ProxySettings.TLS
-		if c := t.Certificate; c.Value != "" && t.CertificateKey.Value == "" {
-			return c.Pos.Errorf(`no "proxy_ssl_certificate_key" is defined for certificate "%s"`, c.Value)
-		}
-		if t.Verify && t.TrustedCertificate == "" {
-			return t.Pos.Verify.Errorf("no proxy_ssl_trusted_certificate for proxy_ssl_verify")
-		}
+	}
+	return nil
+}
+
+func checkProxyTLS(t *ProxyTLS, p *ProxyPass) error {
+	family := "proxy"
+	if p.GRPC {
+		family = "grpc"
+	}
+	if c := t.Certificate; c.Value != "" && t.CertificateKey.Value == "" {
+		return c.Pos.Errorf(`no "%s_ssl_certificate_key" is defined for certificate "%s"`, family, c.Value)
+	}
+	if t.Verify && t.TrustedCertificate == "" {
+		return t.Pos.Verify.Errorf("no %s_ssl_trusted_certificate for %[1]s_ssl_verify", family)
 	}
 	return nil
 }

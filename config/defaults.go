@@ -42,6 +42,7 @@ func defaultSettings(o *Options) Settings {
 		AccessLogs:              []AccessLog{{Path: Text{Value: o.AccessLog}, Format: "combined"}},
 		ResolverTimeout:         30 * time.Second,
 		ProxySettings:           defaultProxySettings(o),
+		GRPCSettings:            defaultGRPCSettings(o),
 	}
 }
 
@@ -67,6 +68,16 @@ func defaultProxySettings(o *Options) ProxySettings {
 			VerifyDepth:  1,
 		},
 	}
+}
+
+// defaultGRPCSettings are those of nginx, and what cannot be set but is always
+// so with gRPC: nothing waits for the whole of a body.
+func defaultGRPCSettings(o *Options) ProxySettings {
+	p := defaultProxySettings(o)
+	p.HTTPVersion = HTTP20
+	p.Buffering, p.RequestBuffering = false, false
+	p.PassTrailers, p.RedirectOff = true, true
+	return p
 }
 
 func defaultServerSettings() ServerSettings {

@@ -24,8 +24,8 @@ func (b *builder) lintMap(m *Map) {
 	}
 }
 
-// lintSchemes finds upstream groups that are passed to with both http and
-// https: servers hardly ever speak both on one port.
+// lintSchemes finds upstream groups that are passed to with TLS and without:
+// servers hardly ever speak both on one port.
 func (b *builder) lintSchemes() {
 	first := map[*Upstream]*ProxyPass{}
 	warned := map[*Upstream]bool{}
@@ -43,8 +43,8 @@ func (b *builder) lintSchemes() {
 			}
 			b.cfg.Warnings = append(b.cfg.Warnings, Warning{
 				Pos:  tls.Pos,
-				Msg:  `upstream "` + u.Name + `" is passed to with https:// here and with http:// at ` + plain.Pos.String(),
-				Hint: "if its servers speak plain HTTP, the handshake fails and clients get 502",
+				Msg:  `upstream "` + u.Name + `" is passed to with ` + tls.Scheme() + ` here and with ` + plain.Scheme() + ` at ` + plain.Pos.String(),
+				Hint: "if its servers do not speak TLS, the handshake fails and clients get 502",
 			})
 		}
 	}

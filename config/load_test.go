@@ -170,7 +170,7 @@ func TestLastContentHandlerWins(t *testing.T) {
 		{"stub_status; proxy_pass http://a;", "", true, false},
 		{"api; proxy_pass http://a;", "", true, false},
 		{"proxy_pass http://a; api;", "api", false, false},
-		{"grpc_pass a:1;", "grpc_pass", false, false},
+		{"api; grpc_pass a:1;", "", true, false},
 	} {
 		for _, body := range []bool{false, true} {
 			cfg, err := loadText("http { server { location / { if ($host) { } " + c.text + " } } }")

@@ -2,15 +2,16 @@ package config
 
 import "time"
 
-// ProxyPass is a proxy_pass directive.
+// ProxyPass is a proxy_pass directive, or a grpc_pass.
 type ProxyPass struct {
 	Pos  Pos
+	GRPC bool // it is a grpc_pass, for which Settings.GRPCSettings hold
 	URL  Text // as written
 	Vars bool // URL holds variables and is evaluated per request; the fields below are empty
 
-	TLS        bool   // https://
+	TLS        bool   // https://, grpcs://
 	Host       string // upstream name, host name, IPv4 address or [IPv6] address, without port
-	Port       uint16 // 80 or 443 by scheme unless written
+	Port       uint16 // 80 or 443 by scheme unless written; 0 for grpc_pass
 	PortSet    bool   // whether the port was written
 	Unix       string // path of unix:; Host is then empty
 	HostHeader string // $proxy_host: Host, with the port if it is not the scheme's own; localhost for Unix
@@ -19,7 +20,22 @@ type ProxyPass struct {
 	Prefix     string // the location's pattern, which URI replaces; empty in regex and named locations
 }
 
-// ProxySettings are the inherited proxy_* settings.
+// Scheme is how the address is reached: "http://", "https://", "grpc://" or
+// "grpcs://".
+func (p *ProxyPass) Scheme() string {
+	switch {
+	case p.GRPC && p.TLS:
+		return "grpcs://"
+	case p.GRPC:
+		return "grpc://"
+	case p.TLS:
+		return "https://"
+	}
+	return "http://"
+}
+
+// ProxySettings are the inherited proxy_* settings, or the grpc_* settings, of
+// which there are fewer.
 type ProxySettings struct {
 	HTTPVersion     HTTPVersion
 	Method          Text // zero Text: the client's
@@ -81,10 +97,11 @@ func (p *ProxySettings) TempWrite() int64 {
 // HTTPVersion is a version of HTTP towards upstreams.
 type HTTPVersion uint8
 
-// Values of proxy_http_version.
+// Values of proxy_http_version; for grpc_pass it is HTTP20.
 const (
 	HTTP10 HTTPVersion = iota
 	HTTP11
+	HTTP20
 )
 
 // SetHeader is one proxy_set_header. An empty value removes the field.
@@ -144,7 +161,7 @@ type ProxyBind struct {
 	Transparent bool
 }
 
-// ProxyTLS are the proxy_ssl_* settings.
+// ProxyTLS are the proxy_ssl_* or grpc_ssl_* settings.
 type ProxyTLS struct {
 	Certificate        Text
 	CertificateKey     Text

@@ -65,6 +65,7 @@ type Settings struct {
 	ResolverTimeout time.Duration
 
 	ProxySettings ProxySettings
+	GRPCSettings  ProxySettings
 }
 
 // Root is the directory of root or alias.

@@ -47,22 +47,11 @@ func cutScheme(url string) (rest string, port uint16, ok bool) {
 		prefix string
 		port   uint16
 	}{{"http://", 80}, {"https://", 443}} {
-		if n := len(scheme.prefix); len(url) >= n && strings.EqualFold(url[:n], scheme.prefix) {
-			return url[n:], scheme.port, true
+		if rest, ok = cutPrefixFold(url, scheme.prefix); ok {
+			return rest, scheme.port, true
 		}
 	}
 	return "", 0, false
-}
-
-// setHTTPVersion reads the version spoken to upstreams.
-func setHTTPVersion(s *scope, d *Directive) error {
-	if d.Args[0] == "2" {
-		s.note(d, "proxy_http_version 2", Coming, "")
-		s.settings.ProxySettings.HTTPVersion = HTTP11
-		return nil
-	}
-	return enum(func(s *scope) *HTTPVersion { return &s.settings.ProxySettings.HTTPVersion },
-		word[HTTPVersion]{"1.0", HTTP10}, word[HTTPVersion]{"1.1", HTTP11})(s, d)
 }
 
 // setProxyRedirect reads "off", "default", or what to replace and by what.
@@ -88,7 +77,7 @@ func setProxyRedirect(s *scope, d *Directive) error {
 		}
 	}
 	if r.Default {
-		if s.location == nil || s.location.Proxy == nil {
+		if s.location == nil || s.location.Proxy == nil || s.location.Proxy.GRPC {
 			return d.Pos.Errorf(`"proxy_redirect default" should be placed after the "proxy_pass" directive`)
 		}
 		if s.location.Proxy.Vars {
@@ -175,23 +164,26 @@ func setCookieFlags(s *scope, d *Directive) error {
 	return nil
 }
 
-func setProxyBind(s *scope, d *Directive) error {
-	b := &s.settings.ProxySettings.Bind
-	*b = ProxyBind{}
-	if len(d.Args) == 2 {
-		if d.Args[1] != "transparent" {
-			return d.Pos.Errorf(`invalid parameter "%s"`, d.Args[1])
+// setBind reads the address that connections come from.
+func setBind(p settingsOf) setter {
+	return func(s *scope, d *Directive) error {
+		b := &p(s).Bind
+		*b = ProxyBind{}
+		if len(d.Args) == 2 {
+			if d.Args[1] != "transparent" {
+				return d.Pos.Errorf(`invalid parameter "%s"`, d.Args[1])
+			}
+			b.Transparent = true
 		}
-		b.Transparent = true
-	}
-	if d.Args[0] == "off" {
+		if d.Args[0] == "off" {
+			return nil
+		}
+		if !hasVars(d.Args[0]) && !isBindAddress(d.Args[0]) {
+			return d.Pos.Errorf(`invalid address "%s"`, d.Args[0])
+		}
+		b.Address = d.text(0)
 		return nil
 	}
-	if !hasVars(d.Args[0]) && !isBindAddress(d.Args[0]) {
-		return d.Pos.Errorf(`invalid address "%s"`, d.Args[0])
-	}
-	b.Address = d.text(0)
-	return nil
 }
 
 // isBindAddress reports whether s is an address with an optional port.

@@ -136,7 +136,6 @@ func comingRows() []row {
 		soon(inHTTPAll, args1, "gzip_static gzip_comp_level gzip_http_version gzip_min_length"),
 		soon(inHTTPAll, args2, "gzip_buffers gunzip_buffers"),
 		many(inHTTPAll, argsMore1, "gzip_disable gzip_proxied gzip_types"),
-		grpcRows(),
 	)
 }
 
@@ -144,25 +143,4 @@ func comingRows() []row {
 func pending(s *scope, d *Directive) error {
 	s.location.Proxy, s.location.StubStatus, s.location.Pending = nil, false, d.Name
 	return nil
-}
-
-func grpcRows() []row {
-	soon := func(a args, names string) []row { return rowsOf(row{in: inHTTPAll, args: a, state: Coming}, names) }
-	many := func(a args, names string) []row {
-		return rowsOf(row{in: inHTTPAll, args: a, state: Coming, many: true}, names)
-	}
-	return join(
-		rowsOf(row{in: InLocation | InLocationIf, args: args1, state: Coming, set: pending}, "grpc_pass"),
-		many(args2, "grpc_set_header"),
-		many(args1, "grpc_hide_header grpc_pass_header"),
-		many(argsMore1, "grpc_ignore_headers grpc_next_upstream grpc_ssl_protocols"),
-		soon(args1|args2, "grpc_bind"),
-		soon(args1|args2|args3, "grpc_ssl_certificate_cache"),
-		soon(args1, "grpc_buffer_size grpc_connect_timeout grpc_read_timeout grpc_send_timeout "+
-			"grpc_next_upstream_timeout grpc_next_upstream_tries grpc_socket_rcvbuf grpc_socket_sndbuf "+
-			"grpc_ssl_certificate grpc_ssl_certificate_key grpc_ssl_ciphers grpc_ssl_crl grpc_ssl_name "+
-			"grpc_ssl_password_file grpc_ssl_trusted_certificate grpc_ssl_verify_depth"),
-		soon(argsFlag, "grpc_intercept_errors grpc_socket_keepalive grpc_ssl_server_name "+
-			"grpc_ssl_session_reuse grpc_ssl_verify"),
-	)
 }

@@ -3,6 +3,8 @@ package lb_test
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"strings"
@@ -49,8 +51,8 @@ func TestSendTimeout(t *testing.T) {
 	}
 }
 
-// proxy_socket_keepalive sets the timer that the kernel shows for the
-// connection to the upstream.
+// proxy_socket_keepalive and grpc_socket_keepalive set the timer that the
+// kernel shows for the connection to the upstream.
 func TestSocketKeepalive(t *testing.T) {
 	t.Parallel()
 	arrived, answer := make(chan net.Conn), make(chan bool)
@@ -71,6 +73,29 @@ func TestSocketKeepalive(t *testing.T) {
 		if r := c.Reply(); r.Status != 200 {
 			t.Error(r)
 		}
+	}
+	var p http.Protocols
+	p.SetUnencryptedHTTP2(true)
+	multiplexed := httptest.NewUnstartedServer(http.NotFoundHandler())
+	multiplexed.Config.Protocols = &p
+	multiplexed.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			arrived <- conn
+		}
+	}
+	multiplexed.Start()
+	t.Cleanup(multiplexed.Close)
+	to := multiplexed.Listener.Addr().String()
+	b = lbtest.Start(t, site("location /on { grpc_socket_keepalive on; grpc_pass "+to+"; } location /off { grpc_pass "+to+"; }"))
+	for path, want := range map[string]string{"/on": "02", "/off": "00"} {
+		c := b.Dial(front)
+		c.Send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		conn := <-arrived
+		if r := c.Reply(); r.Status != 404 {
+			t.Error(r)
+		}
+		lbtest.Await(t, func() bool { return socketTimer(t, conn) == want },
+			func() string { return path + ": timer " + socketTimer(t, conn) })
 	}
 }
 

@@ -20,7 +20,7 @@
 //	               static/files.go, stub.go; location.go lists the handlers
 //	 8  pick       proxy/fetch.go, upstream/pool.go, after proxy/sticky.go has read whose
 //	               client it is
-//	 9  connect    connect/idle.go, else connect/dial.go
+//	 9  connect    connect/idle.go, else connect/dial.go; with HTTP/2 connect/share.go
 //	10  exchange   proxy/attempt.go; proxy/next.go decides on another attempt
 //	11  reply      proxy/deliver.go or static/reply.go into out.go, which adds what
 //	               location.go says, by http1/write_head.go. A status without a

@@ -38,6 +38,10 @@ func (c *compiler) resolver() proxy.Resolve {
 		if z := g.group(string(r.ProxyHost), port); z != nil {
 			return z.target, 0
 		}
+		if port == 0 {
+			r.LogError(errorlog.Error, `no port in upstream "`+host+`"`)
+			return nil, 500
+		}
 		if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 			return b.transient(r, transientKey{host: host, port: port}, []netip.Addr{addr})
 		}
@@ -122,12 +126,12 @@ var errClientLeft = errors.New("epoll_wait() reported that client prematurely cl
 // ask waits for the name servers, and no longer than the client does. A
 // status that is not 0 is the answer.
 func (b *Balancer) ask(r *request.Request, host string, conf *config.Resolver) ([]netip.Addr, int) {
-	settings := &r.Site.(*location).conf.Settings
+	site := r.Site.(*location).conf
 	ctx, leave := context.WithCancelCause(context.Background())
 	defer leave(nil)
-	ctx, cancel := context.WithTimeout(ctx, settings.ResolverTimeout)
+	ctx, cancel := context.WithTimeout(ctx, site.ResolverTimeout)
 	defer cancel()
-	if !settings.ProxySettings.IgnoreClientAbort {
+	if !site.Exchanges().IgnoreClientAbort {
 		r.Out.Watch(func() { leave(errClientLeft) })
 		defer r.Out.Unwatch()
 	}

@@ -29,14 +29,8 @@ func fileUses(cfg *config.Config) []fileUse {
 		for _, l := range s.AccessLogs {
 			uses = append(uses, fileUse{l.Path.Value, l.Pos, true})
 		}
-		p := &s.ProxySettings.TLS
-		for _, t := range []config.Text{p.Certificate, p.CertificateKey} {
-			uses = append(uses, fileUse{t.Value, t.Pos, false})
-		}
-		uses = append(uses,
-			fileUse{p.PasswordFile, p.Pos.PasswordFile, false},
-			fileUse{p.TrustedCertificate, p.Pos.TrustedCertificate, false},
-			fileUse{p.CRL, p.Pos.CRL, false})
+		uses = append(uses, upstreamTLSUses(&s.ProxySettings.TLS)...)
+		uses = append(uses, upstreamTLSUses(&s.GRPCSettings.TLS)...)
 	}
 	if cfg.HTTP != nil {
 		for _, s := range cfg.HTTP.Servers {
@@ -57,6 +51,17 @@ func fileUses(cfg *config.Config) []fileUse {
 		seen[fileUse{path: u.path, write: u.write}] = true
 		return known
 	})
+}
+
+// upstreamTLSUses are the files of TLS towards upstreams.
+func upstreamTLSUses(t *config.ProxyTLS) []fileUse {
+	return []fileUse{
+		{t.Certificate.Value, t.Certificate.Pos, false},
+		{t.CertificateKey.Value, t.CertificateKey.Pos, false},
+		{t.PasswordFile, t.Pos.PasswordFile, false},
+		{t.TrustedCertificate, t.Pos.TrustedCertificate, false},
+		{t.CRL, t.Pos.CRL, false},
+	}
 }
 
 // isPlainPath reports whether path names a file: it is given, without

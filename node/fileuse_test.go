@@ -69,6 +69,7 @@ func TestFileUses(t *testing.T) {
 	inner := &config.Location{}
 	inner.AccessLogs = []config.AccessLog{{Path: config.Text{Value: "/l/inner.log"}}}
 	inner.ProxySettings.TLS.TrustedCertificate = "/c/ca.pem"
+	inner.GRPCSettings.TLS.TrustedCertificate = "/c/grpc.pem"
 	server := &config.Server{Locations: []*config.Location{{Locations: []*config.Location{inner}}}}
 	server.TLS = config.TLS{
 		Certificates:    []config.Text{{Value: "/c/a.pem"}, {Value: "/c/$ssl_server_name.pem"}, {Value: "data:x"}},
@@ -86,7 +87,7 @@ func TestFileUses(t *testing.T) {
 		}
 		got = append(got, word+u.path)
 	}
-	want := "w:/l/error.log w:/l/inner.log r:/c/ca.pem r:/c/a.pem r:/c/a.key r:/c/ticket r:/c/pass r:/c/crl.pem r:/c/sticky"
+	want := "w:/l/error.log w:/l/inner.log r:/c/ca.pem r:/c/grpc.pem r:/c/a.pem r:/c/a.key r:/c/ticket r:/c/pass r:/c/crl.pem r:/c/sticky"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}

@@ -21,15 +21,11 @@ import (
 // it say all that matters.
 type Profile struct {
 	Key       string
-	TLS       *tls.Config // nil: plain
+	TLS       *tls.Config // nil: plain; for Join it must offer "h2" by ALPN
 	Bind      netip.AddrPort
 	Keepalive bool // TCP keepalive probes (proxy_socket_keepalive)
 
 	Transparent bool // Bind may be an address of another machine
-
-	// HTTP2 tells that the connections speak HTTP/2: chosen by ALPN, which TLS
-	// must offer, or without TLS by prior knowledge. They are got by Join.
-	HTTP2 bool
 }
 
 // Dial connects to a peer before ctx ends, the TLS handshake included, which

@@ -122,7 +122,7 @@ func TestSharedByAll(t *testing.T) {
 		_, peer := poolOf(t, s.addr)
 		g := connect.NewGroup(many)
 		t.Cleanup(g.Close)
-		f := &connect.Profile{HTTP2: true}
+		f := &connect.Profile{}
 		if secure {
 			f.TLS = &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}
 		}
@@ -164,7 +164,7 @@ func TestSharedRoom(t *testing.T) {
 	_, peer := poolOf(t, s.addr)
 	g := connect.NewGroup(many)
 	t.Cleanup(g.Close)
-	f := &connect.Profile{HTTP2: true}
+	f := &connect.Profile{}
 	seen := map[*http2.Client]int{}
 	for range 300 {
 		seen[join(t, g, peer, f)]++
@@ -196,7 +196,7 @@ func TestSharedLimits(t *testing.T) {
 		g := connect.NewGroup(c.limits)
 		t.Cleanup(g.Close)
 		for range 4 {
-			ask(t, join(t, g, peer, &connect.Profile{HTTP2: true}))
+			ask(t, join(t, g, peer, &connect.Profile{}))
 		}
 		if n := s.dialed.Load(); n != c.dialed {
 			t.Errorf("%s: %d connections, want %d", c.name, n, c.dialed)
@@ -220,7 +220,7 @@ func TestSharedSweep(t *testing.T) {
 		pool, peer := poolOf(t, s.addr)
 		g := connect.NewGroup(c.limits)
 		t.Cleanup(g.Close)
-		f := &connect.Profile{HTTP2: true}
+		f := &connect.Profile{}
 		ask(t, join(t, g, peer, f))
 		if c.retire {
 			pool.Retire()
@@ -242,7 +242,7 @@ func TestSharedEnds(t *testing.T) {
 	s := newServer(t, false)
 	_, peer := poolOf(t, s.addr)
 	g := connect.NewGroup(many)
-	f := &connect.Profile{HTTP2: true}
+	f := &connect.Profile{}
 	ask(t, join(t, g, peer, f))
 	s.CloseClientConnections()
 	eventually(t, "the end is noticed", func() bool {
@@ -308,7 +308,7 @@ func TestSharedErrors(t *testing.T) {
 	} {
 		_, peer := poolOf(t, upstream.Addr{AddrPort: c.addr})
 		g := connect.NewGroup(many)
-		if _, _, err := g.Join(c.ctx, peer, &connect.Profile{HTTP2: true, TLS: c.tls}, time.Second); !errors.Is(err, c.want) {
+		if _, _, err := g.Join(c.ctx, peer, &connect.Profile{TLS: c.tls}, time.Second); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -95,8 +95,7 @@ func NewClient(t Transport) *Client {
 	c.out = append(c.out, Preface...)
 	c.out = AppendSettings(c.out,
 		Setting{SettingEnablePush, 0},
-		Setting{SettingInitialWindowSize, clientWindow},
-		Setting{SettingMaxHeaderListSize, headLimit})
+		Setting{SettingInitialWindowSize, clientWindow})
 	// What waits is bounded by the windows of the exchanges; that of the
 	// connection would only let one of them hold up the others.
 	c.out = AppendWindowUpdate(c.out, 0, maxWindow-DefaultSettings().InitialWindow)

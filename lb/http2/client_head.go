@@ -14,14 +14,21 @@ type fieldReader struct {
 	status   int
 	length   int64 // announced; -1: not
 	size     int   // in the measure of RFC 9113, 6.5.2
+	limit    int   // of size
 	bad      string
 }
 
-func (f *fieldReader) begin(head *request.Head, trailing bool) {
-	*f = fieldReader{head: head, trailing: trailing, length: -1}
-	if head != nil {
-		head.Reset(head.Buf[:0])
+// begin makes ready for a block of a stream; nil: nobody wants its fields.
+func (f *fieldReader) begin(s *ClientStream) {
+	*f = fieldReader{length: -1}
+	if s == nil || s.ended {
+		return
 	}
+	f.limit, f.trailing = s.headLimit, s.answered
+	if f.head = &s.head; s.answered {
+		f.head = &s.trailers
+	}
+	f.head.Reset(f.head.Buf[:0])
 }
 
 // field takes one field; the decoder calls it.
@@ -37,7 +44,7 @@ func (v *receiver) field(name, value string) {
 
 // take adds a field to the head, or tells what is wrong with it.
 func (f *fieldReader) take(name, value string) (bad string) {
-	if f.size += len(name) + len(value) + entryOverhead; f.size > headLimit {
+	if f.size += len(name) + len(value) + entryOverhead; f.size > f.limit {
 		return "upstream sent too big header"
 	}
 	if len(name) > 0 && name[0] == ':' {
@@ -114,14 +121,8 @@ func (c *Client) headers(h *FrameHead, p []byte) error {
 	}
 	v := &c.receiver
 	v.block, v.stream, v.endsStream = h.Stream, s, h.Has(FlagEndStream)
-	var head *request.Head
-	if s != nil && !s.ended {
-		if head = &s.head; s.answered {
-			head = &s.trailers
-		}
-	}
-	v.fields.begin(head, s != nil && s.answered)
-	v.decoder.Begin(head != nil)
+	v.fields.begin(s)
+	v.decoder.Begin(v.fields.head != nil)
 	return c.blockPart(h, block)
 }
 

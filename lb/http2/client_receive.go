@@ -4,16 +4,15 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/wire"
 )
 
 const (
-	// headLimit is how many bytes of fields a reply's head may have, in the
-	// measure of RFC 9113, 6.5.2, where its location does not want more.
+	// headLimit is the least limit of a reply's head, for which HTTP/2 needs no
+	// buffer in one piece.
 	headLimit = 64 << 10
 	// blockLimit bounds one compressed header block.
-	blockLimit = 256 << 10
+	blockLimit = 1 << 20
 	// emptyLimit is how many frames without any use may follow each other.
 	emptyLimit = 1000
 )
@@ -28,7 +27,6 @@ type receiver struct {
 	// The header block that is being read; see client_head.go.
 	block      uint32        // its stream, 0: none
 	stream     *ClientStream // nil: nobody wants it any more
-	head       *request.Head // where its fields go
 	endsStream bool
 	fields     fieldReader
 	woken      []*ClientStream // to be told when all that has come is read

@@ -38,6 +38,7 @@ type ClientStream struct {
 	hinted     bool // there are hints that were not taken
 	interims   int  // replies before the final one
 	head       request.Head
+	headLimit  int
 	status     int
 	answered   bool // the head is complete
 	bodyless   bool // no DATA may follow
@@ -74,6 +75,9 @@ type Opening struct {
 	Head []byte
 	// Secure tells that the scheme is https.
 	Secure bool
+	// HeadLimit is how many bytes of fields the reply's head may have, in the
+	// measure of RFC 9113, 6.5.2; what is less than 64 KB counts as that.
+	HeadLimit int
 	// Bodyless tells that the reply has no body, whatever its head says: HEAD.
 	Bodyless bool
 	// Body is the begin of the request's body, or all of it.
@@ -95,7 +99,7 @@ func (c *Client) Open(o *Opening) (s *ClientStream, taken int, err error) {
 		return nil, 0, refused("upstream connection is about to close")
 	}
 	s = c.stream()
-	s.begin(c, o.Bodyless)
+	s.begin(c, o)
 	c.nextID += 2
 	c.enter(s)
 	before := len(c.out)
@@ -110,7 +114,7 @@ func (c *Client) Open(o *Opening) (s *ClientStream, taken int, err error) {
 }
 
 // begin makes a stream ready, with the client's lock held.
-func (s *ClientStream) begin(c *Client, bodyless bool) {
+func (s *ClientStream) begin(c *Client, o *Opening) {
 	s.c, s.id = c, c.nextID
 	s.reply.reset()
 	s.sending.reset()
@@ -118,7 +122,8 @@ func (s *ClientStream) begin(c *Client, bodyless bool) {
 	s.window, s.received = NewSendWindow(c.peer.InitialWindow), NewRecvWindow(clientWindow)
 	s.blocked, s.sent, s.closed = false, false, false
 	s.told, s.news, s.failure = false, false, nil
-	s.hinted, s.interims, s.status, s.answered, s.bodyless = false, 0, 0, false, bodyless
+	s.hinted, s.interims, s.status, s.answered, s.bodyless = false, 0, 0, false, o.Bodyless
+	s.headLimit = max(o.HeadLimit, headLimit)
 	s.length, s.got, s.ended = -1, 0, false
 	s.in, s.piece = s.in[:0], s.piece[:0]
 	s.head.Reset(s.head.Buf[:0])
@@ -231,13 +236,13 @@ func copyHead(dst, src *request.Head, buf []byte) {
 	}
 }
 
-// Length is the length of the body that the head announced, or that its end
-// told; -1 where it is not known.
+// Length is the length of the body that the head announced, 0 where the reply
+// ended without one; -1 where it is not known.
 func (s *ClientStream) Length() int64 {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	if s.length < 0 && s.ended && !s.bodyless {
-		return s.got
+	if s.length < 0 && s.ended && s.got == 0 && !s.bodyless && len(s.trailers.Fields) == 0 {
+		return 0
 	}
 	return s.length
 }

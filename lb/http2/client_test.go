@@ -86,18 +86,18 @@ func TestClientReplies(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, frames, want, told string }{
 		{"head only", "headers 1 end :status=204", "204 [-1] .", ""},
-		{"body", "headers 1 :status=200 a=b; data 1 he; data 1 end llo", "200 a=b [5] hello.", ""},
+		{"body", "headers 1 :status=200 a=b; data 1 he; data 1 end llo", "200 a=b [-1] hello.", ""},
 		{"announced", "headers 1 :status=200 content-length=5; data 1 he", "200 content-length=5 [5] he…", ""},
 		{"unknown length", "headers 1 :status=200; data 1 he", "200 [-1] he…", ""},
-		{"empty end", "headers 1 :status=200; data 1 a; data 1 end", "200 [1] a.", ""},
-		{"trailers", "headers 1 :status=200; data 1 a; headers 1 end grpc-status=0 x=", "200 [1] a. grpc-status=0 x=", ""},
+		{"empty end", "headers 1 :status=200; data 1 a; data 1 end", "200 [-1] a.", ""},
+		{"trailers", "headers 1 :status=200; data 1 a; headers 1 end grpc-status=0 x=", "200 [-1] a. grpc-status=0 x=", ""},
 		{"trailers only", "headers 1 end :status=200 grpc-status=5", "200 grpc-status=5 [0] .", ""},
 		{"interim", "headers 1 :status=100; headers 1 end :status=200", "200 [0] .", ""},
 		{"hints", "headers 1 :status=103 link=a; headers 1 :status=103 link=b; headers 1 end :status=200", "103 link=a link=b | 200 [0] .", ""},
 		{"continuation", "part 1 end :status=200; continuation 1 a=b", "200 a=b [0] .", ""},
 		{"unknown frame", "raw 000001 ff 00 00000001 00; headers 1 end :status=200", "200 [0] .", ""},
 		{"priority", "raw 000005 02 00 00000001 0000000000; headers 1 end :status=200", "200 [0] .", ""},
-		{"padding", "headers 1 :status=200; raw 000004 00 09 00000001 02 61 0000", "200 [1] a.", ""},
+		{"padding", "headers 1 :status=200; raw 000004 00 09 00000001 02 61 0000", "200 [-1] a.", ""},
 		{"not modified with a length", "headers 1 end :status=304 content-length=9", "304 content-length=9 [9] .", ""},
 		{"rest of the request not wanted", "headers 1 end :status=200; rst 1 NO_ERROR", "200 [0] .", ""},
 

@@ -2,12 +2,12 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 	"syscall"
 
-	"github.com/weir-lb/weir/lb/connect"
-	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/request"
 )
 
@@ -25,9 +25,25 @@ type body struct {
 
 // upload is a body that a goroutine of its own writes to the peer.
 type upload struct {
-	answered atomic.Bool // the reply has begun: an error must not cut it short
+	to       bodyWriter
+	sent     atomic.Int64 // bytes of the body
+	answered atomic.Bool  // the reply has begun: an error must not cut it short
 	done     chan struct{}
 	err      error // once done is closed
+}
+
+// bodyWriter takes a request's body in the framing of the peer's protocol.
+type bodyWriter interface {
+	send(p []byte, last bool) error
+	// trail ends the body, with trailers where there are any.
+	trail(trailers *request.Head) error
+	// breakOff ends the body in such a way that the peer does not take it for
+	// the whole.
+	breakOff()
+	// Interrupt wakes the exchange that waits for the reply.
+	Interrupt()
+	// abort makes a send end with an error, from another goroutine.
+	abort()
 }
 
 // open takes the body in, or prepares to pass it on as it comes.
@@ -46,6 +62,10 @@ func (b *body) open(x *exchange) *request.Error {
 		if err := r.Body.Keep(h.keeping); err != nil {
 			return err
 		}
+		b.length = r.Body.Size
+		return nil
+	}
+	if h.http2 && r.Body.KeepArrived() { // it costs nothing, and the body can be sent again
 		b.length = r.Body.Size
 		return nil
 	}
@@ -80,16 +100,20 @@ func (b *body) whole() []byte {
 // chunked tells that the length is not known when the head is sent.
 func (b *body) chunked() bool { return b.length < 0 }
 
-// start writes the body on a goroutine of its own, beside the wait for the
-// reply, which may come before the body's end.
-func (b *body) start(c *connect.Conn) {
-	u := &upload{done: make(chan struct{})}
+// intact tells that the body can be sent from its begin.
+func (b *body) intact() bool { return b.kept || b.upload == nil }
+
+// start writes the body, but for its first bytes that have gone already, on a
+// goroutine of its own, beside the wait for the reply, which may come before
+// the body's end.
+func (b *body) start(to bodyWriter, gone int) {
+	u := &upload{to: to, done: make(chan struct{})}
 	b.upload = u
 	go func() {
-		u.err = b.write(c)
+		u.err = b.write(u, gone)
 		close(u.done)
 		if u.err != nil && !u.answered.Load() && !leftUnread(u.err) {
-			c.Interrupt()
+			to.Interrupt()
 		}
 	}()
 }
@@ -97,7 +121,7 @@ func (b *body) start(c *connect.Conn) {
 // leftUnread tells of a peer that takes no more of the body: its reply, or the
 // end of its side, is there to be read.
 func leftUnread(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, http2.ErrUnwanted)
 }
 
 // running tells whether the body is still being written.
@@ -110,50 +134,60 @@ func (u *upload) running() bool {
 	}
 }
 
-func (b *body) write(c *connect.Conn) error {
-	if b.kept {
-		return b.writeKept(c)
+// send passes a piece on.
+func (u *upload) send(p []byte, last bool) error {
+	err := u.to.send(p, last)
+	if err == nil {
+		u.sent.Add(int64(len(p)))
 	}
-	var framed []byte
-	for {
-		p, err := b.r.Body.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			_ = c.CloseWrite() // the peer must not take what it has for the whole
-			return err
-		}
-		if b.chunked() {
-			framed = http1.AppendChunk(framed[:0], p)
-			p = framed
-		}
-		if _, err := c.Write(p); err != nil {
-			return err
-		}
-	}
-	if b.chunked() {
-		_, err := c.Write(http1.AppendLastChunk(nil, nil))
-		return err
-	}
-	return nil
-}
-
-func (b *body) writeKept(c *connect.Conn) error {
-	if p := b.whole(); p != nil {
-		_, err := c.Write(p)
-		return err
-	}
-	body := &b.r.Body
-	if _, err := c.Write(body.Memory); err != nil {
-		return err
-	}
-	_, err := io.Copy(onlyWriter{c}, io.NewSectionReader(body.File, 0, body.Size-int64(len(body.Memory))))
 	return err
 }
 
-// onlyWriter hides everything but Write from io.Copy.
-type onlyWriter struct{ io.Writer }
+func (b *body) write(u *upload, gone int) error {
+	if b.kept {
+		return b.writeKept(u, gone)
+	}
+	for sent := int64(0); ; {
+		p, err := b.r.Body.Next()
+		if errors.Is(err, io.EOF) {
+			if sent == b.length { // the last piece said so
+				return nil
+			}
+			return u.to.trail(&b.r.Body.Trailers)
+		}
+		if err != nil {
+			u.to.breakOff()
+			return err
+		}
+		sent += int64(len(p))
+		if err := u.send(p, sent == b.length); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *body) writeKept(u *upload, gone int) error {
+	if p := b.whole(); p != nil {
+		return u.send(p[gone:], true)
+	}
+	body := &b.r.Body
+	if err := u.send(body.Memory, false); err != nil {
+		return err
+	}
+	rest := body.Size - int64(len(body.Memory))
+	piece := make([]byte, 32<<10)
+	for at := int64(0); at < rest; {
+		n, err := body.File.ReadAt(piece[:min(int64(len(piece)), rest-at)], at)
+		if n == 0 {
+			return fmt.Errorf("read of the kept request body: %w", err)
+		}
+		at += int64(n)
+		if err := u.send(piece[:n], at == rest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // settled tells, once the reply was read, whether the whole body went out, so
 // that the connection may serve again.
@@ -170,12 +204,12 @@ func (b *body) fault() error {
 }
 
 // stop ends an upload that nobody waits for any more.
-func (b *body) stop(c *connect.Conn) {
+func (b *body) stop() {
 	if b.upload == nil {
 		return
 	}
 	if b.upload.running() {
-		_ = c.Socket.Close() // its writes end with an error
+		b.upload.to.abort()
 		if !b.kept && b.r.Body.Source != nil {
 			b.r.Body.Source.Cancel()
 			b.r.Reply.Close = true

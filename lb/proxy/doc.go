@@ -10,6 +10,8 @@
 //
 //	fetch.go     the walk of one request towards its upstream
 //	attempt.go   one exchange with one peer
+//	protocol.go  what an attempt needs of the protocol that the peer speaks:
+//	             over_http1.go and over_http2.go
 //	next.go      whether another attempt may follow, and how failures are told
 //	head.go      the request's head as the peer gets it
 //	uri.go       the request's target as the peer gets it

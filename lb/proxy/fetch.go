@@ -9,6 +9,7 @@ import (
 	"github.com/weir-lb/weir/lb/connect"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http1"
+	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/variable"
@@ -29,6 +30,7 @@ type Target struct {
 // Fetcher gets the replies to the requests of one location from its upstream.
 type Fetcher struct {
 	settings
+	via     protocol
 	target  *Target  // nil: found per request
 	resolve Resolve  // for targets with variables
 	conn    *profile // how peers are reached
@@ -49,8 +51,10 @@ type exchange struct {
 	dynamicURI []byte // what the variables of proxy_pass gave, nil: no URI
 	out        []byte // head, and small body, of the request sent
 	body       body
-	conn       *connect.Conn
-	start      int64 // wire.Now of the first attempt and of the current one
+	via        protocol
+	peer       waiting // the attempt's connection or stream; nil: there is none
+	reused     bool    // the attempt's connection served another exchange before
+	start      int64   // wire.Now of the first attempt and of the current one
 	begun      int64
 	now        int64 // the last reading of the clock; one serves for all that follows at once
 	tries      int   // attempts left
@@ -60,8 +64,15 @@ type exchange struct {
 	shown      shown
 	doing      string // what an attempt is at, in the words of the error log
 
+	conn    *connect.Conn // what HTTP/1 needs
+	decoder http1.Decoder
+
+	client  *http2.Client       // what HTTP/2 needs: with room for one exchange, or nil
+	stream  *http2.ClientStream // over it
+	opening http2.Opening
+	whole   bool // the end of the reply has come
+
 	line      http1.ReplyLine
-	decoder   http1.Decoder
 	reusing   bool  // the connection may serve another exchange
 	limit     int64 // proxy_limit_rate in bytes per second, 0: none
 	bodyBegan int64 // wire.Now; 0: the body has not been asked for
@@ -86,7 +97,7 @@ var exchanges = sync.Pool{New: func() any {
 func (h *Fetcher) Fetch(r *request.Request) (request.Incoming, request.Verdict) {
 	x := exchanges.Get().(*exchange)
 	defer x.freeUnanswered()
-	x.h, x.r = h, r
+	x.h, x.r, x.via = h, r, h.via
 
 	// Where to: the group of the location, or the one its variables name.
 	if status := x.aim(); status != 0 {
@@ -219,8 +230,8 @@ func (x *exchange) left() {
 	if x.cancel != nil {
 		x.cancel()
 	}
-	if x.conn != nil {
-		x.conn.Interrupt()
+	if x.peer != nil {
+		x.peer.Interrupt()
 	}
 }
 
@@ -242,7 +253,7 @@ func (x *exchange) freeUnanswered() {
 func (x *exchange) free() {
 	x.unwatch()
 	x.body.close()
-	if x.conn != nil { // a way out that did not end the attempt: nothing of it is trusted
+	if x.peer != nil { // a way out that did not end the attempt: nothing of it is trusted
 		x.drop()
 	}
 	x.args.Reset()

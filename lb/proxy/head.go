@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/weir-lb/weir/lb/http1"
@@ -59,7 +60,8 @@ func (s *fieldSet) has(h *request.Head, f *request.Field) bool {
 const ownFields = 1<<request.FieldHost | 1<<request.FieldContentLength | 1<<request.FieldExpect |
 	1<<request.FieldHTTP2Settings
 
-// writeHead writes request line and fields into x.out.
+// writeHead writes request line and fields into x.out, in the form of HTTP/1
+// whatever the peer speaks.
 func (x *exchange) writeHead() {
 	r, h := x.r, x.h
 	dst := x.out[:0]
@@ -89,6 +91,9 @@ func (x *exchange) writeHead() {
 		dst = append(dst, "\r\n"...)
 	}
 	dst = x.writeFraming(dst)
+	if te, ok := r.Head.Get(request.FieldTE); ok && h.passTE && bytes.Contains(bytes.ToLower(te), []byte("trailers")) {
+		dst = append(dst, "TE: trailers\r\n"...)
+	}
 	if h.PassHeaders {
 		x.choose()
 		dst = r.Head.AppendFields(dst)

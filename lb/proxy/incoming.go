@@ -17,7 +17,10 @@ func (x *exchange) answer() {
 	x.doing = readingBody
 	x.answered = true
 	p := &x.r.Reply
-	p.Status, p.Reason = x.line.Status, x.r.Upstream.Bytes(x.line.Reason)
+	p.Status = x.line.Status
+	if x.line.Reason != (request.Span{}) { // HTTP/2 has none
+		p.Reason = x.r.Upstream.Bytes(x.line.Reason)
+	}
 }
 
 // Next implements request.Incoming.
@@ -25,40 +28,22 @@ func (x *exchange) Next() (request.Piece, error) {
 	if x.bodyBegan == 0 {
 		x.limit, x.bodyBegan = x.limitedRate(), x.now
 	}
-	for !x.decoder.Done() {
-		piece, err := x.buffered()
+	for !x.ended {
+		piece, err := x.via.piece(x)
 		switch {
 		case err != nil:
 			return request.Piece{}, x.brokenOff(err)
 		case len(piece) > 0:
 			return request.Piece{Bytes: piece}, nil
-		case x.decoder.Done():
+		case x.via.done(x):
+			x.finish()
 		default:
 			if err := x.receive(); err != nil {
 				return request.Piece{}, err
 			}
 		}
 	}
-	x.finish()
 	return request.Piece{}, io.EOF
-}
-
-// buffered takes the next piece out of what has been received.
-func (x *exchange) buffered() ([]byte, error) {
-	a := x.attemptNow()
-	for b := x.conn.Buffered(); len(b) > 0 && !x.decoder.Done(); b = x.conn.Buffered() {
-		piece, used, bad := x.decoder.Next(b)
-		if bad != nil {
-			return nil, &framingError{bad}
-		}
-		a.Received += int64(used)
-		a.Length += int64(len(piece))
-		x.conn.Consume(used)
-		if len(piece) > 0 || used == 0 {
-			return piece, nil
-		}
-	}
-	return nil, nil
 }
 
 // framingError is a reply's body that is not well-formed.
@@ -80,15 +65,9 @@ func (x *exchange) receive() error {
 		}
 	}
 	now := wire.Now()
-	x.conn.ReadWithin(now, x.h.ReadTimeout)
-	x.conn.OnPause(now, pauseAfter, x.onPause)
-	if x.attemptNow().Length > 32<<10 {
-		x.conn.Enlarge()
-	}
-	if err := x.conn.Fill(); err != nil {
-		if errors.Is(err, io.EOF) && x.decoder.Close() == nil {
-			return nil
-		}
+	x.peer.ReadWithin(now, x.h.ReadTimeout)
+	x.peer.OnPause(now, pauseAfter, x.onPause)
+	if err := x.via.fill(x); err != nil {
 		return x.brokenOff(err)
 	}
 	x.now = wire.Now()
@@ -97,13 +76,10 @@ func (x *exchange) receive() error {
 
 // Left implements request.Incoming.
 func (x *exchange) Left() int64 {
-	if x.decoder.Done() {
+	if x.ended || x.via.done(x) {
 		return 0
 	}
-	if left := x.decoder.Left(); left > 0 {
-		return left
-	}
-	return -1
+	return x.via.left(x)
 }
 
 // spliceFrom is the length of a rest from which on the kernel moves a body.
@@ -118,6 +94,9 @@ type splicer interface {
 // What it took from the upstream and the client did not take is the rest;
 // whole tells that the client kept up.
 func (x *exchange) splice(out splicer) (rest []byte, whole bool, err error) {
+	if x.conn == nil {
+		return nil, true, nil
+	}
 	left := x.decoder.Left()
 	if left < spliceFrom || len(x.conn.Buffered()) > 0 || !x.conn.Plain() || x.limit > 0 {
 		return nil, true, nil
@@ -146,7 +125,7 @@ func (x *exchange) finish() {
 		return
 	}
 	x.ended = true
-	x.reusing = x.reusing && x.decoder.Done()
+	x.reusing = x.reusing && x.via.done(x)
 	x.succeed()
 	x.keep()
 }
@@ -175,7 +154,7 @@ func (x *exchange) Describe() { x.describe(x.attemptNow().Addr) }
 func (x *exchange) Close() {
 	switch {
 	case x.ended:
-	case x.decoder.Done() && x.reusing:
+	case x.reusing && x.via.done(x):
 		x.finish()
 	default:
 		x.ended = true

@@ -10,6 +10,7 @@ import (
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/wire"
@@ -21,7 +22,9 @@ type failure struct {
 	status  int                 // to answer with if no other attempt follows
 	message string              // for the error log; empty: nothing to tell
 	stale   bool                // the connection may have died while it was idle
-	client  bool                // the client has left; nobody is to blame
+	// unprocessed tells that the peer says it has not looked at the request.
+	unprocessed bool
+	client      bool // the client has left; nobody is to blame
 }
 
 // What an attempt is at, in the words of the error log.
@@ -46,6 +49,8 @@ func (x *exchange) failed(err error) *failure {
 	case errors.Is(err, wire.ErrTimeout):
 		f.kind, f.status = config.NextTimeout, http.StatusGatewayTimeout
 		f.message = "upstream timed out (110: Connection timed out) " + doing
+	case isMalformed(err):
+		f.kind, f.message = config.NextInvalidHeader, err.Error()+" "+doing
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		f.message = "upstream prematurely closed connection " + doing
 	case errors.As(err, &worded): // it says itself which call failed
@@ -58,6 +63,12 @@ func (x *exchange) failed(err error) *failure {
 		f.message = err.Error() + " " + doing
 	}
 	return f
+}
+
+// isMalformed tells of a peer that broke the rules of HTTP/2.
+func isMalformed(err error) bool {
+	f, ok := errors.AsType[*http2.Failure](err)
+	return ok && f.Malformed
 }
 
 // invalid is the failure of a peer whose reply is not well-formed.
@@ -162,6 +173,7 @@ func (x *exchange) repeatable() bool {
 // release gives the peer of a failed attempt back.
 func (x *exchange) release(f *failure) {
 	a := x.attemptNow()
+	x.countUpload()
 	o := upstream.Outcome{
 		Now: x.now, Status: a.Status, HeaderTime: -1, ResponseTime: a.Response,
 		Sent: a.Sent, Received: a.Received,
@@ -175,12 +187,21 @@ func (x *exchange) release(f *failure) {
 	}
 }
 
+// countUpload adds what went out of a body that is written beside the wait for
+// the reply.
+func (x *exchange) countUpload() {
+	if u := x.body.upload; u != nil {
+		x.attemptNow().Sent += u.sent.Swap(0)
+	}
+}
+
 // succeed gives the peer of an attempt back whose reply was passed on; x.now
 // is when its last byte came.
 func (x *exchange) succeed() {
 	x.bindLate()
 	a := x.attemptNow()
 	a.Response = time.Duration(x.now - x.begun)
+	x.countUpload()
 	x.pool.Release(&x.args, upstream.Outcome{
 		Now: x.now, Status: a.Status, HeaderTime: max(a.Header, 0), ResponseTime: a.Response,
 		Sent: a.Sent, Received: a.Received,
@@ -199,11 +220,15 @@ func (x *exchange) giveUp(f *failure) request.Verdict {
 
 // describe notes for the error log which URL an attempt is for.
 func (x *exchange) describe(addr string) {
-	scheme := "http://"
-	if x.tls {
-		scheme = "https://"
+	scheme := "http"
+	if x.h.grpc {
+		scheme = "grpc"
 	}
 	url := append(x.r.Proxying[:0], scheme...)
+	if x.tls {
+		url = append(url, 's')
+	}
+	url = append(url, "://"...)
 	url = append(url, addr...)
 	x.r.Proxying = append(url, x.uri...)
 }

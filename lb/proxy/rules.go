@@ -27,10 +27,10 @@ func (u *rules) heeds(id request.FieldID) bool { return u.ignore&(1<<id) == 0 }
 
 // rules compiles how replies are delivered.
 func (c *compiler) rules(conf *config.Location) rules {
-	ps := &conf.ProxySettings
+	ps := conf.Exchanges()
 	return rules{
 		PassTrailers: ps.PassTrailers, InterceptErrors: ps.InterceptErrors, Buffering: ps.Buffering,
-		hide: hidden(ps), ignore: ignored(ps),
+		hide: hidden(ps, conf.Proxy.GRPC), ignore: ignored(conf),
 		redirects: c.redirects(conf.Proxy, ps), cookies: c.cookieRules(ps),
 		bufferMemory: int(ps.Buffers.Size) * int(ps.Buffers.Number),
 		maxTempFile:  ps.MaxTempFileSize, tempDir: ps.TempPath.Path,
@@ -38,9 +38,12 @@ func (c *compiler) rules(conf *config.Location) rules {
 }
 
 // hidden are the fields of a reply that concern weir and the upstream only.
-func hidden(ps *config.ProxySettings) (hide fieldSet) {
+func hidden(ps *config.ProxySettings, grpc bool) (hide fieldSet) {
+	if !grpc {
+		hide.known |= 1 << request.FieldXPad
+	}
 	for _, id := range []request.FieldID{
-		request.FieldDate, request.FieldServer, request.FieldXPad, request.FieldXAccelExpires,
+		request.FieldDate, request.FieldServer, request.FieldXAccelExpires,
 		request.FieldXAccelRedirect, request.FieldXAccelLimitRate, request.FieldXAccelBuffering, request.FieldXAccelCharset,
 	} {
 		hide.known |= 1 << id
@@ -54,9 +57,12 @@ func hidden(ps *config.ProxySettings) (hide fieldSet) {
 	return hide
 }
 
-func ignored(ps *config.ProxySettings) (mask uint64) {
-	for _, name := range ps.IgnoreHeaders {
+func ignored(conf *config.Location) (mask uint64) {
+	for _, name := range conf.Exchanges().IgnoreHeaders {
 		mask |= 1 << request.Known([]byte(name))
+	}
+	if conf.Proxy.GRPC { // whose replies always pass as they come
+		mask |= 1 << request.FieldXAccelBuffering
 	}
 	return mask &^ (1 << request.FieldOther)
 }

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/weir-lb/weir/config"
@@ -11,8 +13,8 @@ import (
 	"github.com/weir-lb/weir/lb/variable"
 )
 
-// settings are the proxy_* directives of a location that say how replies are
-// fetched, made ready.
+// settings are the proxy_* or grpc_* directives of a location that say how
+// replies are fetched, made ready.
 type settings struct {
 	Method, SetBody       *variable.Text // nil: the client's own
 	PassHeaders, PassBody bool
@@ -24,6 +26,11 @@ type settings struct {
 	NextUpstream config.NextUpstream
 	NextTries    int
 	NextTimeout  time.Duration
+
+	http2           bool // spoken to peers
+	grpc            bool // grpc_pass
+	passTE          bool // a client that takes trailers is announced as such
+	requestTrailers bool // HTTP/2: trailers of the request go on to the peer
 
 	set         []setField
 	strip       fieldSet // fields of the request that are not passed on
@@ -69,9 +76,11 @@ func New(conf *config.Location, env *Env) (*Handler, error) {
 
 // newFetcher compiles the way to the upstream.
 func newFetcher(conf *config.Location, env *Env) (*Fetcher, error) {
-	pass, ps := conf.Proxy, &conf.ProxySettings
-	h := &Fetcher{resolve: env.Resolve}
-	h.take(conf)
+	pass, ps := conf.Proxy, conf.Exchanges()
+	h := &Fetcher{resolve: env.Resolve, via: overHTTP1{}}
+	if h.take(conf); h.http2 {
+		h.via = overHTTP2{}
+	}
 	c := compiler{table: env.Table}
 	h.limitRate = c.optional(ps.LimitRate)
 	h.Method, h.SetBody = c.optional(ps.Method), c.optional(ps.SetBody)
@@ -79,6 +88,7 @@ func newFetcher(conf *config.Location, env *Env) (*Fetcher, error) {
 		h.earlyHints = append(h.earlyHints, c.text(t))
 	}
 	h.set, h.strip = c.setFields(ps)
+	h.passTE = pass.GRPC && !slices.ContainsFunc(ps.SetHeaders, func(s config.SetHeader) bool { return strings.EqualFold(s.Name, "TE") })
 	if pass.Vars {
 		h.url = c.text(pass.URL)
 	}
@@ -104,11 +114,12 @@ func newFetcher(conf *config.Location, env *Env) (*Fetcher, error) {
 
 // take copies what needs no compiling.
 func (s *settings) take(conf *config.Location) {
-	ps := &conf.ProxySettings
+	ps := conf.Exchanges()
 	s.PassHeaders, s.PassBody = ps.PassHeaders, ps.PassBody
 	s.IgnoreClientAbort, s.RequestBuffering = ps.IgnoreClientAbort, ps.RequestBuffering
 	s.ConnectTimeout, s.SendTimeout, s.ReadTimeout = ps.ConnectTimeout, ps.SendTimeout, ps.ReadTimeout
 	s.NextUpstream, s.NextTries, s.NextTimeout = ps.NextUpstream, ps.NextUpstreamTries, ps.NextUpstreamTimeout
+	s.http2, s.grpc, s.requestTrailers = ps.HTTPVersion == config.HTTP20, conf.Proxy.GRPC, ps.PassTrailers
 	s.versionLine = []byte(" HTTP/1.1\r\n")
 	if ps.HTTPVersion == config.HTTP10 {
 		s.versionLine, s.plainOld = []byte(" HTTP/1.0\r\n"), true

@@ -28,7 +28,11 @@ func (x *exchange) aim() int {
 		x.r.ProxyHost, x.r.ProxyPort = h.host, h.port
 		return x.identify()
 	}
-	u, err := parseURL(h.url.Value(x.r))
+	parse := parseURL
+	if h.grpc {
+		parse = parseGRPC
+	}
+	u, err := parse(h.url.Value(x.r))
 	if err != nil {
 		x.r.Logf(errorlog.Error, "%v", err)
 		return 500
@@ -60,18 +64,39 @@ func parseURL(raw []byte) (u dynamicURL, err error) {
 		}
 		u.tls, u.port = true, 443
 	}
+	return u, u.address(raw, rest)
+}
+
+// parseGRPC is parseURL for grpc_pass: the scheme may be left out, and there
+// is no URI and no port by default.
+func parseGRPC(raw []byte) (u dynamicURL, err error) {
+	rest, ok := bytes.CutPrefix(raw, []byte("grpc://"))
+	if !ok {
+		rest, u.tls = bytes.CutPrefix(raw, []byte("grpcs://"))
+	}
+	if err := u.address(raw, rest); err != nil {
+		return u, err
+	}
+	if u.uri != nil {
+		return u, fmt.Errorf("invalid host in upstream %q", rest)
+	}
+	return u, nil
+}
+
+// address takes apart what follows the scheme.
+func (u *dynamicURL) address(raw, rest []byte) error {
 	if bytes.HasPrefix(rest, []byte("unix:")) {
 		path, uri, _ := bytes.Cut(rest[len("unix:"):], []byte(":"))
 		u.name, u.host = rest[:len("unix:")+len(path)], []byte("localhost")
 		switch {
 		case len(path) == 0:
-			return u, fmt.Errorf("no path in the unix domain socket in upstream %q", raw)
+			return fmt.Errorf("no path in the unix domain socket in upstream %q", raw)
 		case len(uri) > 0 && uri[0] != '/':
 			u.uri = append([]byte("/"), uri...)
 		case len(uri) > 0:
 			u.uri = uri
 		}
-		return u, nil
+		return nil
 	}
 	end := bytes.IndexAny(rest, "/?#")
 	if end < 0 {
@@ -84,19 +109,19 @@ func parseURL(raw []byte) (u dynamicURL, err error) {
 	if i := bytes.LastIndexByte(u.host, ':'); i >= 0 && !bytes.HasSuffix(u.host, []byte("]")) {
 		n, bad := strconv.ParseUint(string(u.host[i+1:]), 10, 16)
 		if bad != nil || n == 0 {
-			return u, fmt.Errorf("invalid port in upstream %q", u.host)
+			return fmt.Errorf("invalid port in upstream %q", u.host)
 		}
 		u.name, u.port = u.host[:i], uint16(n)
 	}
 	if len(u.name) == 0 {
-		return u, fmt.Errorf("no host in upstream %q", raw)
+		return fmt.Errorf("no host in upstream %q", raw)
 	}
-	return u, nil
+	return nil
 }
 
 // hostPort are $proxy_host and $proxy_port of a fixed target.
 func hostPort(p *config.ProxyPass) (host, port []byte) {
-	if p.Unix == "" {
+	if p.Port != 0 {
 		port = strconv.AppendUint(nil, uint64(p.Port), 10)
 	}
 	return []byte(p.HostHeader), port
@@ -148,6 +173,9 @@ func newProfile(pass *config.ProxyPass, ps *config.ProxySettings, env *Env) (*pr
 	var err error
 	o := clientOptions(&ps.TLS, p.static)
 	o.Files = env.Files
+	if ps.HTTPVersion == config.HTTP20 {
+		o.ALPN = []string{"h2"}
+	}
 	if p.identity, err = newIdentity(&ps.TLS, env); err != nil {
 		return nil, err
 	}

@@ -3,12 +3,13 @@ package proxy_test
 import (
 	"crypto/tls"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 )
 
-// TestUpstreamTLS: the proxy_ssl_* directives towards a peer that shows a
-// certificate for peer.example.
+// TestUpstreamTLS: the proxy_ssl_* and grpc_ssl_* directives towards a peer
+// that shows a certificate for peer.example.
 func TestUpstreamTLS(t *testing.T) {
 	t.Parallel()
 	own, other := newPair(t, "peer.example"), newPair(t, "client.example")
@@ -44,33 +45,40 @@ func TestUpstreamTLS(t *testing.T) {
 			if c.client {
 				conf.ClientAuth, conf.ClientCAs = tls.RequireAndVerifyClientCert, other.pool
 			}
+			directives := strings.NewReplacer("OTHERKEY", other.key, "OTHER", other.cert, "OWN", own.cert).Replace(c.conf)
 			p := newTLSPeer(t, conf, func(cl *wireClient) {
-				state, whole := handshaken(cl.Conn)
-				if !whole {
-					return
+				if state, whole := handshaken(cl.Conn); whole {
+					seen <- seenOf(&state)
+					cl.message()
+					cl.send(ok)
 				}
-				name := ""
-				if len(state.PeerCertificates) > 0 {
-					name = state.PeerCertificates[0].Subject.CommonName
-				}
-				seen <- state.ServerName + "|" + name
-				cl.message()
-				cl.send(ok)
 			})
-			f := start(t, "server { listen LISTEN; location / { proxy_pass https://"+p.String()+"; "+
-				strings.NewReplacer("OTHERKEY", other.key, "OTHER", other.cert, "OWN", own.cert).Replace(c.conf)+" } }")
-			if s := status(f.get("/?n=peer")); s != c.status {
-				t.Errorf("%s, want %s\n%s", s, c.status, f.log)
-			}
-			if c.log != "" {
-				f.log.await(t, c.log)
-				return
-			}
-			if got := <-seen; got != c.seen {
-				t.Errorf("the peer saw %q, want %q", got, c.seen)
+			multiplexed := newTLSH2Peer(t, conf, func(w http.ResponseWriter, r *http.Request) { seen <- seenOf(r.TLS) })
+			for _, pass := range []string{
+				"proxy_pass https://" + p.String() + "; " + directives,
+				"grpc_pass grpcs://" + multiplexed.String() + "; " + strings.ReplaceAll(directives, "proxy_ssl_", "grpc_ssl_"),
+			} {
+				f := start(t, "server { listen LISTEN; location / { "+pass+" } }")
+				if s := status(f.get("/?n=peer")); s != c.status {
+					t.Errorf("%s: %s, want %s\n%s", pass, s, c.status, f.log)
+				}
+				if c.log != "" {
+					f.log.await(t, c.log)
+				} else if got := <-seen; got != c.seen {
+					t.Errorf("%s: the peer saw %q, want %q", pass, got, c.seen)
+				}
 			}
 		})
 	}
+}
+
+// seenOf tells the name that a peer was asked for, and the client's.
+func seenOf(state *tls.ConnectionState) string {
+	name := ""
+	if len(state.PeerCertificates) > 0 {
+		name = state.PeerCertificates[0].Subject.CommonName
+	}
+	return state.ServerName + "|" + name
 }
 
 func handshaken(c net.Conn) (tls.ConnectionState, bool) {

@@ -39,8 +39,8 @@ type BodySource interface {
 	// piece it returns io.EOF. Any other error is an *Error: the client left,
 	// was too slow (408), or sent a body that is not well-formed (400).
 	Next() ([]byte, error)
-	// Whole returns the whole body when all of it is already here; it does
-	// not consume it. Nothing is read.
+	// Whole returns the whole body, which is consumed, when all of it is
+	// already here. Nothing is read.
 	Whole() ([]byte, bool)
 	// Cancel ends a Next that waits on another goroutine; the body is lost.
 	Cancel()

@@ -26,13 +26,24 @@ func (b *Body) Keep(k Keeping) *Error {
 	case b.Framing == FramingNone || b.Source == nil:
 		b.Kept = true
 		return nil
-	}
-	if p, ok := b.Source.Whole(); ok {
-		b.Memory, b.Size, b.Kept = p, int64(len(p)), true
-		b.Received = b.Size
+	case b.KeepArrived():
 		return nil
 	}
 	return b.collect(k)
+}
+
+// KeepArrived is Keep for a body that has arrived whole; false where more of
+// it is to come, and nothing was taken in.
+func (b *Body) KeepArrived() bool {
+	if b.Kept || b.Source == nil {
+		return b.Kept
+	}
+	p, ok := b.Source.Whole()
+	if ok {
+		b.Memory, b.Size, b.Kept = p, int64(len(p)), true
+		b.Received = b.Size
+	}
+	return ok
 }
 
 func (b *Body) collect(k Keeping) *Error {
