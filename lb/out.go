@@ -174,14 +174,16 @@ func (j *job) SendFile(f *os.File, offset, n int64) error {
 	if j.r.Reply.NoBody || n == 0 {
 		return nil
 	}
-	if n <= int64(cap(j.out)-len(j.out)) || j.chunked || j.r.RateLimit > 0 || !j.c.Plain() || j.c.inside {
+	if n <= int64(cap(j.out)-len(j.out)) || j.chunked || j.r.RateLimit > 0 || !j.c.Plain() {
 		return j.copyFile(f, offset, n)
 	}
-	if err := j.Flush(); err != nil {
-		return err
+	fd := uintptr(0)
+	if j.c.inside {
+		fd = j.c.fd
 	}
-	moved, err := j.c.SendFile(f, offset, n)
-	j.r.Reply.Sent += moved
+	sent, moved, err := j.c.SendFile(fd, j.out, f, offset, n)
+	j.out = j.out[:0]
+	j.r.Reply.Sent += int64(sent) + moved
 	j.r.Reply.BodySent += moved
 	return err
 }

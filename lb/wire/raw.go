@@ -37,12 +37,14 @@ func ReadNow(fd uintptr, p []byte) (int, error) {
 
 // WriteNow writes what the socket takes without waiting. The error is
 // syscall.EAGAIN when it takes nothing.
-func WriteNow(fd uintptr, p []byte) (int, error) {
+func WriteNow(fd uintptr, p []byte) (int, error) { return writeNow(fd, p, syscall.MSG_NOSIGNAL) }
+
+func writeNow(fd uintptr, p []byte, flags uintptr) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), flags, 0, 0)
 		switch {
 		case errno == syscall.EINTR:
 			continue
