@@ -30,6 +30,9 @@ var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.
 //	reload [PARAMETER…]     other settings for the zone
 //	put KEY [BYTES]         store a body made of the key
 //	get KEY…                where each is found
+//	hold KEY                get it and keep it in use
+//	held KEY | drop KEY     read what is held; let go of it
+//	limit N                 so many files may be open
 //	update KEY HEAD         new meta for an entry
 //	delete KEY              remove the entry that get finds
 //	count KEY               one more use of a key that may not be stored
@@ -86,13 +89,14 @@ type script struct {
 	sys     *faultySystem
 	fills   map[string]*Fill
 	readers map[string]*scriptReader
+	held    map[string]*Entry
 
 	mu  sync.Mutex
 	log []string
 }
 
 func runScript(t *testing.T, dir, text string) string {
-	s := &script{t: t, top: dir, fills: map[string]*Fill{}, readers: map[string]*scriptReader{}}
+	s := &script{t: t, top: dir, fills: map[string]*Fill{}, readers: map[string]*scriptReader{}, held: map[string]*Entry{}}
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
@@ -124,6 +128,10 @@ func (s *script) command(name string, args []string) string {
 		return s.put(args)
 	case "get":
 		return s.get(args)
+	case "hold", "held", "drop":
+		return s.hold(name, args[0])
+	case "limit":
+		s.z.maxFiles.Store(s.number(args[0]))
 	case "update", "delete", "count", "purge":
 		return s.change(name, args)
 	case "begin", "reader", "write", "commit", "abort", "read", "interrupt", "close":
@@ -144,7 +152,10 @@ func (s *script) command(name string, args []string) string {
 		time.Sleep(d)
 	case "state":
 		st := s.z.Stats()
-		text := fmt.Sprintf("%d keys, %d bytes, %d open", st.Keys, st.Size, st.Files)
+		text := fmt.Sprintf("%d keys, %d bytes, %d open, %d in memory", st.Keys, st.Size, st.Files, s.inMemory())
+		if st.Memory > s.o.KeysSize {
+			text += ", too much memory"
+		}
 		if st.Cold {
 			text += ", cold"
 		}
@@ -332,6 +343,40 @@ func (s *script) get(args []string) string {
 		e.Release()
 	}
 	return strings.Join(out, ", ")
+}
+
+// hold keeps an entry in use, as a slow client does.
+func (s *script) hold(name, key string) string {
+	e := s.held[key]
+	switch name {
+	case "hold":
+		if e = s.z.Get(keyOf(key), textOf(key), time.Now().Unix()); e == nil {
+			return "miss"
+		}
+		s.held[key] = e
+	case "held":
+		if string(bodyOf(s.t, e)) != string(bodyFor(key, int(e.Len()))) {
+			return "another body"
+		}
+		return "whole"
+	case "drop":
+		e.Release()
+		delete(s.held, key)
+	}
+	return ""
+}
+
+// inMemory counts the live entries without an open file.
+func (s *script) inMemory() (n int64) {
+	for i := range s.z.shards {
+		sh := &s.z.shards[i]
+		sh.mu.Lock()
+		for e := sh.live.ring.newer; e != &sh.live.ring; e = e.newer {
+			n++
+		}
+		sh.mu.Unlock()
+	}
+	return n - s.z.Stats().Files
 }
 
 func (s *script) change(name string, args []string) string {
