@@ -58,3 +58,13 @@ func TestMeasureGet(t *testing.T) {
 		t.Logf("a hit in memory takes %d ns", ns)
 	}
 }
+
+// BenchmarkStore measures a miss of 1 KB: its fill and commit.
+func BenchmarkStore(b *testing.B) {
+	z := newTestZone(b, Options{Path: memoryDir(b) + "/cache", Levels: []int{1}, KeysSize: 10 << 20})
+	body := bodyFor("a", 1000)
+	b.ReportAllocs()
+	for i := range b.N {
+		put(b, z, string(rune('a'+i%26)), body)
+	}
+}

@@ -259,19 +259,34 @@ func (f *Fill) unmake() {
 	}
 }
 
+// oneWrite is the longest body that is written together with its header: above
+// that, copying it costs as much as another call.
+const oneWrite = 16 << 10
+
 // store writes the file and moves it to its place.
 func (f *Fill) store() error {
 	z, h := f.zone, &f.head
 	if limit := z.conf.Load().MaxSize; limit > 0 && h.bodyOffset+f.size > limit {
 		return ErrTooLarge
 	}
-	if err := f.spill(); err != nil {
+	h.bodyLen, h.bodySum, h.sequence, h.written = f.size, f.sum, 1, unixNano()
+	small := f.file == nil && len(f.mem) <= oneWrite
+	var first []byte
+	var err error
+	if small {
+		first, err = make([]byte, 0, int(h.bodyOffset)+len(f.mem)), f.create()
+	} else {
+		first, err = make([]byte, 0, h.bodyOffset), f.spill()
+	}
+	if err != nil {
 		return err
 	}
-	h.bodyLen, h.bodySum, h.sequence, h.written = f.size, f.sum, 1, unixNano()
-	first := h.appendPrologue(make([]byte, 0, h.bodyOffset))
-	first = h.appendSlot(first, prologueSum(first, h.text))
-	if err := f.writeAt(first[:h.bodyOffset], 0); err != nil {
+	first = h.appendPrologue(first)
+	first = h.appendSlot(first, prologueSum(first, h.text))[:h.bodyOffset]
+	if small {
+		first = append(first, f.mem...)
+	}
+	if err := f.writeAt(first, 0); err != nil {
 		return err
 	}
 	info, err := f.file.file.Stat()

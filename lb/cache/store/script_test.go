@@ -162,6 +162,27 @@ func (s *script) command(name string, args []string) string {
 		return text
 	case "files":
 		return s.files()
+	case "wipe", "another", "litter":
+		s.outside(name, args)
+	case "many":
+		for i := range s.number(args[1]) {
+			s.put([]string{args[0] + fmt.Sprint(i)})
+		}
+	case "log":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		text := strings.Join(s.log, "\n")
+		s.log = nil
+		return text
+	default:
+		s.t.Fatalf("unknown command %q", name)
+	}
+	return ""
+}
+
+// outside does what others do to the directory.
+func (s *script) outside(name string, args []string) {
+	switch name {
 	case "wipe":
 		if err := os.RemoveAll(s.o.Path); err != nil {
 			s.t.Fatal(err)
@@ -186,20 +207,7 @@ func (s *script) command(name string, args []string) string {
 		if err := os.WriteFile(path, []byte("litter"), 0o600); err != nil {
 			s.t.Fatal(err)
 		}
-	case "many":
-		for i := range s.number(args[1]) {
-			s.put([]string{args[0] + fmt.Sprint(i)})
-		}
-	case "log":
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		text := strings.Join(s.log, "\n")
-		s.log = nil
-		return text
-	default:
-		s.t.Fatalf("unknown command %q", name)
 	}
-	return ""
 }
 
 func errnos() map[string]syscall.Errno {

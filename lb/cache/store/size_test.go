@@ -68,7 +68,7 @@ func resident(t *testing.T) int64 {
 
 // memoryDir is a directory in memory where the system has one, for tests that
 // make many files: some disks take a millisecond for each.
-func memoryDir(t *testing.T) string {
+func memoryDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "weir")
 	if err != nil {

@@ -67,7 +67,13 @@ func (realSystem) Reserve(f *os.File, size int64) error {
 // fallocKeepSize is FALLOC_FL_KEEP_SIZE.
 const fallocKeepSize = 1
 
-func (realSystem) Rename(from, to string) error { return os.Rename(from, to) }
+func (realSystem) Rename(from, to string) error {
+	// os.Rename looks at the target before.
+	if err := syscall.Rename(from, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
 
 func (realSystem) Remove(path string) error {
 	if err := syscall.Unlink(path); err != nil {
