@@ -28,8 +28,8 @@ type farm struct {
 type farmServer struct {
 	*process.Process
 	name, addr, script string
-	life               int  // how often it was started: what it knew before is gone
-	listed, draining   bool // in weir's configuration
+	raised             time.Time // when it was started last
+	listed, draining   bool      // in weir's configuration
 }
 
 // newFarm starts servers of a script, of which the first listed ones are in the configuration, and weir.
@@ -70,7 +70,15 @@ func (f *farm) raise(s *farmServer) {
 	if err := p.Await(f.t.Context(), 20*time.Second, func() error { return answers(s.addr) }); err != nil {
 		f.t.Fatal(err)
 	}
-	s.life++
+	s.raised = time.Now()
+}
+
+// failTimeout is how long weir leaves a server alone that has failed.
+const failTimeout = time.Second
+
+// usable tells whether new clients can be sent to a server: none that was dead a moment ago.
+func (s *farmServer) usable() bool {
+	return s.listed && !s.draining && time.Since(s.raised) > 3*failTimeout
 }
 
 // kill ends a server as a power failure does.
@@ -100,9 +108,9 @@ func (f *farm) text() string {
 	for _, s := range f.servers {
 		switch {
 		case s.listed && s.draining:
-			lines += "server " + s.addr + " drain;\n"
+			lines += fmt.Sprintf("server %s fail_timeout=%s drain;\n", s.addr, failTimeout)
 		case s.listed:
-			lines += "server " + s.addr + ";\n"
+			lines += fmt.Sprintf("server %s fail_timeout=%s;\n", s.addr, failTimeout)
 		}
 	}
 	method := "least_conn;"

@@ -260,7 +260,7 @@ func TestMeasureSticky(t *testing.T) {
 func (f *farm) something(rng *rand.Rand, s *farmServer) string {
 	others := 0
 	for _, o := range f.servers {
-		if o != s && o.listed && !o.draining {
+		if o != s && o.usable() {
 			others++
 		}
 	}

@@ -179,3 +179,85 @@ func TestCookieTimes(t *testing.T) {
 	check("/u0", "max-age=3600; domain=.example.com; path=/", "Mon, 02-Jan-06 15:04:05 GMT", time.Hour)
 	check("/u1", "max-age=630720000", "Mon, 02-Jan-2006 15:04:05 GMT", 20*365*24*time.Hour)
 }
+
+// TestLearnWhen: a session is tied with the end of the reply that made it, with
+// "header" as soon as its head is here; a failed attempt ties none. A reply
+// that leaves HTTP has the cookie, too.
+func TestLearnWhen(t *testing.T) {
+	t.Parallel()
+	going, release := make(chan bool, 2), make(chan bool)
+	serve := func(name string) func(*lbtest.Call) {
+		return func(c *lbtest.Call) {
+			_, path, _ := strings.Cut(c.Target[1:], "/")
+			switch path {
+			case "login":
+				c.Send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nSet-Cookie: sid=s" + c.Target[1:3] + "\r\n\r\n" + "01234")
+				going <- true
+				<-release
+				c.Send("56789")
+			case "bad":
+				if name == "1" {
+					c.Answer(502, "", "Set-Cookie: sid=bad")
+				} else {
+					c.Answer(200, "")
+				}
+			case "tunnel":
+				c.Send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+			default:
+				c.Answer(200, name)
+			}
+		}
+	}
+	one, two := lbtest.StartBackend(t, serve("1")), lbtest.StartBackend(t, serve("2"))
+	both := "server " + one.Addr() + " max_fails=0; server " + two.Addr() + " max_fails=0; "
+	learn := "sticky learn create=$upstream_cookie_sid lookup=$cookie_sid zone="
+	b := lbtest.Start(t, "events {} http { access_log off; proxy_next_upstream error http_502; proxy_buffering off; "+
+		"upstream u0 { "+both+learn+"a:64k; } upstream u1 { "+both+learn+"b:64k header; } upstream u2 { "+both+"sticky cookie srv; }"+
+		"server { listen 127.0.0.1:8080; location /u0 { proxy_pass http://u0; } location /u1 { proxy_pass http://u1; }"+
+		"location /u2 { proxy_pass http://u2; proxy_set_header Upgrade x; proxy_set_header Connection upgrade; } } }")
+	tied := func(upstream, sid string) bool {
+		t.Helper()
+		c, who := b.Dial(front), map[string]bool{}
+		for range 4 {
+			c.Send("GET /" + upstream + "/who HTTP/1.1\r\nHost: a\r\nCookie: sid=" + sid + "\r\n\r\n")
+			who[c.Reply().Body] = true
+		}
+		return len(who) == 1
+	}
+	for i, upstream := range []string{"u0", "u1"} {
+		c := b.Dial(front)
+		c.Send("GET /" + upstream + "/login HTTP/1.1\r\nHost: a\r\n\r\n")
+		<-going
+		readUntil(t, c, "01234") // weir has seen the head
+		if early := tied(upstream, "s"+upstream); early != (i == 1) {
+			t.Errorf("%s: tied before the end of the reply: %t", upstream, early)
+		}
+		release <- true
+		readUntil(t, c, "56789")
+		lbtest.Await(t, func() bool { return tied(upstream, "s"+upstream) }, func() string { return upstream + ": not tied after the end" })
+	}
+	b.Get(front, "/u0/bad") // one of both begins with the first server
+	b.Get(front, "/u0/bad")
+	if tied("u0", "bad") {
+		t.Error("an attempt that failed ties a session")
+	}
+	c := b.Dial(front)
+	c.Send("GET /u2/tunnel HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+	if head := readUntil(t, c, "\r\n\r\n"); !strings.Contains(head, "\r\nSet-Cookie: srv=") {
+		t.Errorf("the tunnel begins with %q", head)
+	}
+}
+
+// readUntil reads up to the end of a text and returns all of it.
+func readUntil(t *testing.T, c *lbtest.Client, text string) string {
+	t.Helper()
+	var got []byte
+	for !strings.HasSuffix(string(got), text) {
+		p := make([]byte, 1)
+		if _, err := c.Read(p); err != nil {
+			t.Fatalf("%q, then %v", got, err)
+		}
+		got = append(got, p...)
+	}
+	return string(got)
+}

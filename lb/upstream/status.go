@@ -43,6 +43,9 @@ func (p *Pool) Status(now int64) PoolStatus {
 	p.shared.mu.Lock()
 	defer p.shared.mu.Unlock()
 	st := PoolStatus{Name: p.name, Zombies: p.shared.zombies, Sticky: p.shared.sticky.status()}
+	if t := p.sticky.Sessions; t != nil {
+		st.Sticky.Sessions = t.Status()
+	}
 	for _, peer := range p.Peers() {
 		st.Peers = append(st.Peers, peer.status(now, p.single))
 	}

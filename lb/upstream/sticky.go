@@ -72,6 +72,7 @@ type StickyStatus struct {
 	Followed uint64           // attempts of bound requests at their peer
 	Rebound  uint64           // and at others, since their peer could not take them or is gone
 	Refused  [refusals]uint64 // ids treated as absent, by Refusal
+	Sessions SessionsStatus   // of StickyLearn
 }
 
 func (c *stickyCounts) status() (s StickyStatus) {

@@ -25,7 +25,7 @@ type LearnedSession struct {
 
 // sessionSize is what one session costs in a zone: its entry and its place in
 // the index.
-const sessionSize = 80
+const sessionSize = 96
 
 // Sessions is a table of learned sessions, bounded in time and in number: it
 // forgets those that were not used for a while, and when it is full the one

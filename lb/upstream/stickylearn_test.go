@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -180,5 +181,27 @@ func BenchmarkSessions(b *testing.B) {
 				s.Tie(k, 1, false, int64(n+i))
 			}
 		})
+	}
+}
+
+// TestSessionsTakeWhatTheZoneSays: a full table is about as large as its zone.
+func TestSessionsTakeWhatTheZoneSays(t *testing.T) {
+	const size = 8 << 20
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	s := NewSessions(size, time.Hour)
+	for n := range 2 * size / sessionSize {
+		s.Tie(key(n), 1, true, int64(n))
+	}
+	took := heap() - before
+	if st := s.Status(); st.Used != st.Limit || took > size*5/4 || took < size/4 {
+		t.Errorf("%d sessions in %d bytes, of a zone of %d", st.Used, took, int64(size))
+	} else {
+		t.Logf("%d bytes for each of %d sessions", took/int64(st.Used), st.Used)
 	}
 }
