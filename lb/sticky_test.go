@@ -261,3 +261,31 @@ func readUntil(t *testing.T, c *lbtest.Client, text string) string {
 	}
 	return string(got)
 }
+
+// TestBalancersShareCookies: whoever has the key follows the cookie, however
+// its list of servers is ordered and weighed.
+func TestBalancersShareCookies(t *testing.T) {
+	t.Parallel()
+	one, two := lbtest.StartBackend(t, func(c *lbtest.Call) { c.Answer(200, "1") }), lbtest.StartBackend(t, func(c *lbtest.Call) { c.Answer(200, "2") })
+	start := func(key, servers string) *lbtest.Balancer {
+		b := lbtest.New(t)
+		writeKey(b, "s.key", key)
+		load(t, b, strings.NewReplacer("ONE", one.Addr(), "TWO", two.Addr()).Replace("events {} http { access_log off; sticky_key s.key; upstream u { "+
+			servers+" sticky cookie srv; } server { listen 127.0.0.1:8080; location / { proxy_pass http://u; } } }"))
+		return b
+	}
+	a := start("a", "server ONE; server TWO;")
+	b := start("a", "least_conn; server 127.0.0.1:1 down; server TWO weight=5; server ONE max_conns=100;")
+	stranger := start("b", "server ONE; server TWO;")
+	for range 8 {
+		home := askSticky(t, a, "/", "")
+		for range 3 {
+			if got := askSticky(t, b, "/", home.cookie); got != home {
+				t.Errorf("%+v at one, %+v at the other", home, got)
+			}
+		}
+		if x, y := askSticky(t, stranger, "/", home.cookie), askSticky(t, stranger, "/", home.cookie); x.server == y.server || x.cookie == home.cookie {
+			t.Errorf("without the key the client is at %+v, then at %+v", x, y)
+		}
+	}
+}

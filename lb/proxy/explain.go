@@ -15,6 +15,9 @@ func (x *exchange) pickExplained() (*upstream.Peer, error) {
 	if x.pool.Sticks() && len(x.r.Attempts) == x.base {
 		x.explainTie(list)
 	}
+	if len(list) == 0 {
+		x.r.Explainf("peer: none; servers with resolve have none before name servers have answered")
+	}
 	for i, c := range list {
 		if i == explainedPeers {
 			x.r.Explainf("peer: and %d more", len(list)-i)
