@@ -157,23 +157,22 @@ func checkTLS(srv *Server) error {
 }
 
 // checkResolve applies what "resolve" asks of the upstream around it, which
-// inherits what it does not say itself.
+// inherits what it does not say itself. Servers that are added to an upstream in
+// a zone may need a resolver, too.
 func (b *builder) checkResolve() error {
 	for _, u := range b.cfg.HTTP.Upstreams {
+		if u.Resolver == nil && u.Zone != "" {
+			u.Resolver = b.cfg.HTTP.Resolver
+		}
+		if u.ResolverTimeout == 0 && u.Resolver != nil {
+			u.ResolverTimeout = b.cfg.HTTP.ResolverTimeout
+		}
 		for _, s := range u.Servers {
-			if !s.Resolve {
-				continue
-			}
-			if u.Zone == "" {
+			switch {
+			case !s.Resolve:
+			case u.Zone == "":
 				return s.Pos.Errorf(`resolving names at run time requires upstream "%s" to be in shared memory`, u.Name)
-			}
-			if u.Resolver == nil {
-				u.Resolver = b.cfg.HTTP.Resolver
-			}
-			if u.ResolverTimeout == 0 {
-				u.ResolverTimeout = b.cfg.HTTP.ResolverTimeout
-			}
-			if u.Resolver == nil {
+			case u.Resolver == nil:
 				return s.Pos.Errorf(`no resolver defined to resolve names at run time in upstream "%s"`, u.Name)
 			}
 		}

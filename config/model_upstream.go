@@ -18,8 +18,7 @@ type Upstream struct {
 	State    string // absolute path of the file with the servers; empty: they are in the block
 	StatePos Pos
 
-	// Of upstreams with a server that is to be resolved, as in force: its own
-	// or those of the http block.
+	// As in force: its own or, in a zone, those of the http block.
 	Resolver        *Resolver
 	ResolverTimeout time.Duration
 }

@@ -1,6 +1,8 @@
 package lb
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/weir-lb/weir/config"
@@ -19,18 +21,21 @@ type Query struct {
 	Timeout  time.Duration    // of one question
 }
 
-// Queries returns the names that the configuration in force wants to be
-// followed.
+// Queries returns the names that the upstreams in force want to be followed.
+// They change with the configuration and with SetOverlay.
 func (b *Balancer) Queries() []Query {
+	var list []Query
 	if g := b.current.Load(); g != nil {
-		return g.queries
+		for name, z := range g.zones {
+			list = append(list, z.queries(name, z.roster.Questions())...)
+		}
 	}
-	return nil
+	return list
 }
 
 // SetAnswer tells an upstream what name servers say. An upstream or question
-// that the configuration in force does not have is no mistake: it has just
-// changed. On an error the upstream stays as it is.
+// that is not in force is no mistake: it has just changed. On an error the
+// upstream stays as it is.
 func (b *Balancer) SetAnswer(name string, q upstream.Question, a upstream.Answer) error {
 	if r := b.table.Find(name); r != nil {
 		return r.SetAnswer(q, a)
@@ -38,14 +43,27 @@ func (b *Balancer) SetAnswer(name string, q upstream.Question, a upstream.Answer
 	return nil
 }
 
+// SetOverlay lays what has been agreed on at run time over the servers of all
+// upstreams, and writes the state files of those whose servers are others by
+// that. On an error it is in force all the same, as far as it can be. One that
+// is older than what is in force changes nothing.
+func (b *Balancer) SetOverlay(o upstream.Overlay) error {
+	failed := b.table.SetOverlay(o)
+	if g := b.current.Load(); g != nil {
+		for _, z := range g.zones {
+			failed = errors.Join(failed, z.state.save(z.roster.Lines()))
+		}
+	}
+	return failed
+}
+
 // Queries returns the names that the prepared configuration wants to be
 // followed and of which its upstreams know nothing yet.
 func (p *Prepared) Queries() []Query {
 	var open []Query
-	for _, q := range p.c.g.queries {
-		if !p.c.g.zones[q.Upstream].change.Answered(q.Question) {
-			open = append(open, q)
-		}
+	for name, z := range p.c.g.zones {
+		questions := slices.DeleteFunc(z.change.Questions(), z.change.Answered)
+		open = append(open, z.queries(name, questions)...)
 	}
 	return open
 }
@@ -56,20 +74,15 @@ func (p *Prepared) SetAnswer(name string, q upstream.Question, a upstream.Answer
 	p.c.g.zones[name].change.SetAnswer(q, a)
 }
 
-// queries notes what the servers of an upstream want to be followed.
-func (c *compiler) queries(u *config.Upstream, servers []upstream.Server) error {
-	seen := map[upstream.Question]bool{{}: true}
-	for i := range servers {
-		question := servers[i].Question
-		if seen[question] {
-			continue
-		}
-		seen[question] = true
-		conf, err := c.nameServers(u.Resolver)
-		if err != nil {
-			return err
-		}
-		c.g.queries = append(c.g.queries, Query{Upstream: u.Name, Question: question, Resolver: conf, Timeout: u.ResolverTimeout})
+// queries puts questions of an upstream. Without a resolver, servers that were
+// added by name stay without addresses.
+func (z *pool) queries(name string, questions []upstream.Question) []Query {
+	if z.resolver == nil {
+		return nil
 	}
-	return nil
+	var list []Query
+	for _, q := range questions {
+		list = append(list, Query{Upstream: name, Question: q, Resolver: z.resolver, Timeout: z.resolverTimeout})
+	}
+	return list
 }

@@ -2,7 +2,11 @@ package lb_test
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-lb/weir/lb/lbtest"
 	"github.com/weir-lb/weir/lb/upstream"
@@ -72,6 +76,65 @@ func TestStateFile(t *testing.T) {
 	}
 	state := b.Write("app.state", "server 127.0.0.1;\nserver;\n")
 	if _, err := b.Reload(conf); err == nil || err.Error() != `invalid number of arguments in "server" directive in `+state+":2" {
+		t.Error(err)
+	}
+}
+
+// A state file says what was changed at run time, so that the next start begins
+// with it; nothing else does it write.
+func TestStateFileFollowsChanges(t *testing.T) {
+	t.Parallel()
+	b := lbtest.New(t)
+	const before = "server 127.0.0.1:1; # as it was\nserver 127.0.0.2:1 slow_start=5s;\n"
+	file := b.Write("state/app.state", before)
+	conf := `events {} http { resolver 127.0.0.1; upstream app { zone app 64k; state ` + file + `; }
+		server { listen 127.0.0.1:8080; location / { proxy_pass http://app; } } }`
+	if _, err := b.Reload(conf); err != nil {
+		t.Fatal(err)
+	}
+	lay := func(index uint64, e upstream.Edits) error {
+		return b.SetOverlay(upstream.Overlay{Index: index, Upstreams: map[string]upstream.Edits{"app": e}})
+	}
+	says := func(want string) {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err != nil || string(text) != want {
+			t.Errorf("the file says %q, want %q (%v)", text, want, err)
+		}
+	}
+	if err := lay(1, upstream.Edits{}); err != nil {
+		t.Error(err)
+	}
+	says(before)
+	plain := upstream.Server{Weight: 1, MaxFails: 1, FailTimeout: 10 * time.Second}
+	byName := plain
+	byName.Name, byName.Question = "app.example", upstream.Question{Host: "app.example", Service: "http"}
+	changes := upstream.Edits{
+		Removed: map[upstream.ServerID]bool{upstream.NewServerID("app", "127.0.0.1:1"): true},
+		Added:   []upstream.Addition{{Index: 2, Server: byName}},
+		Orders:  map[upstream.ServerID]upstream.Order{upstream.NewServerID("app", "127.0.0.2:1"): upstream.OrderDown},
+	}
+	if err := lay(2, changes); err != nil {
+		t.Error(err)
+	}
+	const after = "server 127.0.0.2:1 slow_start=5s down;\nserver app.example service=http resolve;\n"
+	says(after)
+	if q := b.Queries(); len(q) != 1 || q[0].Question != byName.Question || q[0].Timeout != 30*time.Second {
+		t.Errorf("queries %+v", q)
+	}
+	// The file and the overlay now say the same, and that is no change.
+	if _, err := b.Reload(conf); err != nil {
+		t.Fatal(err)
+	}
+	if err := lay(3, changes); err != nil {
+		t.Error(err)
+	}
+	says(after)
+	if err := os.RemoveAll(filepath.Dir(file)); err != nil {
+		t.Fatal(err)
+	}
+	changes.Removed[upstream.NewServerID("app", "127.0.0.2:1")] = true
+	if err := lay(4, changes); err == nil || !strings.Contains(err.Error(), "state file: open ") {
 		t.Error(err)
 	}
 }

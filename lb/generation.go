@@ -31,7 +31,6 @@ type generation struct {
 	zones    map[string]*pool     // upstreams in use, by name
 	folded   map[string]*pool     // the same, by names in lower case
 	sessions map[string]*sessions // zones of learned sessions, by name
-	queries  []Query              // names that upstreams follow
 
 	logs   *accesslog.Set
 	errors []*errorlog.Logger // to be given back

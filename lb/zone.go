@@ -3,6 +3,7 @@ package lb
 import (
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/connect"
@@ -17,6 +18,11 @@ type pool struct {
 	roster *upstream.Roster
 	idle   *connect.Group
 	target *proxy.Target
+	state  *stateFile // nil: none
+
+	// How its names are followed; nil: there is no resolver.
+	resolver        *config.Resolver
+	resolverTimeout time.Duration
 
 	// What becomes of it when the generation starts.
 	change *upstream.Change
@@ -33,13 +39,14 @@ func (c *compiler) upstream(u *config.Upstream) error {
 		}
 		cfg.Servers = append(cfg.Servers, s)
 	}
-	if err := c.queries(u, cfg.Servers); err != nil {
-		return err
-	}
 	p, err := c.pool(cfg, keepalive(&u.Keepalive))
 	if err != nil {
 		return u.Pos.Errorf("%v", err)
 	}
+	if p.resolver, err = c.nameServers(u.Resolver); err != nil {
+		return err
+	}
+	p.resolverTimeout, p.state = u.ResolverTimeout, newStateFile(u)
 	p.target = &proxy.Target{Name: u.Name, Pool: p.roster.Current(), Idle: p.idle}
 	if p.target.Sticky, err = proxy.NewSticky(c.g.table, &u.Sticky); err != nil {
 		return err
@@ -109,7 +116,7 @@ func (c *compiler) target(p *config.ProxyPass) (*proxy.Target, error) {
 // it is followed while weir runs.
 func upstreamServer(s *config.UpstreamServer) (upstream.Server, error) {
 	out := upstream.Server{
-		Name: s.Address, Weight: s.Weight, MaxConns: s.MaxConns, MaxFails: s.MaxFails, FailTimeout: s.FailTimeout,
+		Name: s.Address, Weight: s.Weight, MaxConns: s.MaxConns, MaxFails: s.MaxFails, FailTimeout: s.FailTimeout, SlowStart: s.SlowStart,
 		Backup: s.Backup, Down: s.Down, Drain: s.Drain, Route: s.Route,
 	}
 	if s.Unix != "" {

@@ -46,7 +46,7 @@ const maxShares = 10_000
 // records those of the lowest priority are as the line says, the others are
 // backup servers. They are left out where there is no place for these: behind
 // a line that is a backup itself, and with methods that know none.
-func (s *Server) resolved(a Answer, backups bool) []Server {
+func (s *Server) resolved(upstream string, a Answer, backups bool) []Server {
 	if s.Question.Service == "" {
 		out := *s
 		for _, r := range a.Records {
@@ -68,6 +68,9 @@ func (s *Server) resolved(a Answer, backups bool) []Server {
 			break
 		}
 		out = append(out, s.tier(tier, s.Backup || !first)...)
+	}
+	for i := range out {
+		out[i].Line = s.LineID(upstream)
 	}
 	return out
 }

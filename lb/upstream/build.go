@@ -120,6 +120,9 @@ func (g *group) place(n int, upstream string, s *Server, addr Addr) {
 	p.upstream = upstream
 	p.Server, p.Addr, p.Text, p.Backup = s.Name, addr, addr.String(), s.Backup
 	p.SID, p.ID = routeID(s.Route, p.Text), NewServerID(upstream, s.idName(p.Text))
+	if p.Line = s.Line; p.Line == 0 {
+		p.Line = s.LineID(upstream)
+	}
 	p.facts = Facts{Down: s.Down, Drain: s.Drain}
 	p.maxConns = limit(s.MaxConns)
 	p.slot = &g.slots[n]

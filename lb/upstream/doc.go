@@ -18,10 +18,10 @@
 // # The writers
 //
 // A [Roster] is one upstream over all its Pools. It holds what each writer said
-// last: the server lines of the configuration, the answers of the name servers
-// to lines that ask them ([Roster.SetAnswer]), the orders of the operator
-// ([Roster.SetOrders]) and the verdicts of the health checks
-// ([Roster.SetVerdicts]). Each writer replaces its own words only; of all of
+// last: the server lines of the configuration; what was changed of them at run
+// time, with the operator's orders ([Table.SetOverlay]); the answers of the name
+// servers to lines that ask them ([Roster.SetAnswer]); and the verdicts of the
+// health checks ([Roster.SetVerdicts]). Each writer replaces its own words only; of all of
 // them together the next Pool is built. A [Table] holds the rosters by name,
 // and takes a new configuration in two steps: [Table.Prepare] builds beside
 // what serves, [Table.Commit] puts in force.
@@ -29,7 +29,7 @@
 // # The three facts about a peer
 //
 // Who is in (the server lines), what an operator ordered ([Order]) and how the
-// peer fares (its [Verdict]) are three fields with three writers. [Combine]
+// peer fares (its [Verdict]) are three facts with three writers. [Combine]
 // alone puts them together with the passive failures into one [State].
 //
 // # The life of a pick

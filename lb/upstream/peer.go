@@ -40,11 +40,15 @@ type Server struct {
 	// addresses that come without one.
 	Question Question
 	Port     uint16
+	// Line is the id of the line where the server is only a part of it: one of
+	// its SRV records. Zero: LineID.
+	Line ServerID
 
 	Weight      int           // at least 1
 	MaxConns    int           // requests in work at most; 0: no limit
 	MaxFails    int           // failures that shut the peer out; 0: never
 	FailTimeout time.Duration // in whole seconds, the rest is cut off
+	SlowStart   time.Duration // from turning usable to the full weight; 0: at once
 	Backup      bool
 	Down        bool   // written in the configuration
 	Drain       bool   // written in the configuration: only bound requests
@@ -68,6 +72,7 @@ type Peer struct {
 	Text   string // Addr rendered once, for logs and $upstream_addr
 	SID    string // sticky id: the route, or the hex MD5 of Text
 	ID     ServerID
+	Line   ServerID // id of the line it belongs to, Server.LineID
 	Backup bool
 
 	slot     *slot

@@ -27,7 +27,7 @@ type Roster struct {
 type statements struct {
 	file     Config              // the configuration
 	answers  map[Question]Answer // the name servers
-	orders   map[ServerID]Order  // the operator
+	edits    Edits               // the operator, or a program of his, and his orders
 	verdicts map[PeerID]Verdict  // the health checks
 }
 
@@ -39,7 +39,7 @@ type Judgement struct {
 
 func newRoster(name string) *Roster {
 	return &Roster{name: name, changed: make(chan struct{}), said: statements{
-		answers: map[Question]Answer{}, orders: map[ServerID]Order{}, verdicts: map[PeerID]Verdict{},
+		answers: map[Question]Answer{}, verdicts: map[PeerID]Verdict{},
 	}}
 }
 
@@ -66,7 +66,7 @@ func (r *Roster) Changed() <-chan struct{} {
 func (r *Roster) SetAnswer(q Question, a Answer) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.said.asks(q) {
+	if !slices.Contains(r.said.questions(), q) {
 		return nil
 	}
 	before, known := r.said.answers[q]
@@ -85,12 +85,53 @@ func (r *Roster) SetAnswer(q Question, a Answer) error {
 	return nil
 }
 
-// SetOrders replaces all that the operator has ordered.
-func (r *Roster) SetOrders(orders map[ServerID]Order) {
+// setEdits replaces all that has been agreed on at run time.
+func (r *Roster) setEdits(e Edits) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.said.orders = maps.Clone(orders)
-	r.judge()
+	before := r.said.edits
+	r.said.edits = e
+	if before.sameServers(&e) {
+		if !maps.Equal(before.Orders, e.Orders) {
+			r.judge()
+		}
+		return nil
+	}
+	next, err := r.said.build(r.current.Load())
+	if err != nil {
+		r.said.edits = before
+		return err
+	}
+	r.said.forget()
+	r.swap(next)
+	return nil
+}
+
+// Lines returns the servers as they are now: the lines of the configuration
+// under the edits made at run time, before names are resolved.
+func (r *Roster) Lines() []Server {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := slices.Clone(r.said.lines())
+	for i := range lines {
+		switch r.said.edits.Orders[lines[i].LineID(r.name)] {
+		case OrderUp:
+			lines[i].Down, lines[i].Drain = false, false
+		case OrderDrain:
+			lines[i].Down, lines[i].Drain = false, true
+		case OrderDown:
+			lines[i].Down = true
+		}
+	}
+	return lines
+}
+
+// Questions returns what name servers are to be asked for the upstream, each
+// question once.
+func (r *Roster) Questions() []Question {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said.questions()
 }
 
 // SetVerdicts tells what the health checks conclude about some peers. Those
@@ -114,7 +155,9 @@ func (r *Roster) SetVerdicts(list ...Judgement) {
 // judge puts what is said about the peers in force; the lock is held.
 func (r *Roster) judge() {
 	if pool := r.current.Load(); pool != nil {
-		r.current.Store(pool.judged(r.said.opinion))
+		next := pool.judged(r.said.opinion)
+		r.current.Store(next)
+		next.relieve(pool)
 	}
 }
 
@@ -150,22 +193,36 @@ func (r *Roster) swap(next *Pool) {
 // same reports whether p and q are one peer in two pools.
 func (p *Peer) same(q *Peer) bool { return p.resident == q.resident }
 
-// asks reports whether a server of the upstream is found by the question.
-func (s *statements) asks(q Question) bool {
-	return slices.ContainsFunc(s.file.Servers, func(line Server) bool { return line.Question == q && q != Question{} })
+// lines are the servers of the configuration under the edits.
+func (s *statements) lines() []Server { return s.edits.over(&s.file) }
+
+// questions are those of all lines, each once.
+func (s *statements) questions() []Question {
+	var list []Question
+	for _, line := range s.lines() {
+		if q := line.Question; q != (Question{}) && !slices.Contains(list, q) {
+			list = append(list, q)
+		}
+	}
+	return list
 }
 
-// servers puts together who is in: the lines of the file in their order, those
-// that name servers are asked about as they are answered. It has no side effects.
+// forget drops the answers to what is not asked any more.
+func (s *statements) forget() {
+	asked := s.questions()
+	maps.DeleteFunc(s.answers, func(q Question, _ Answer) bool { return !slices.Contains(asked, q) })
+}
+
+// servers puts together who is in: the lines in their order, those that name
+// servers are asked about as they are answered. It has no side effects.
 func (s *statements) servers() []Server {
 	var out []Server
-	for i := range s.file.Servers {
-		line := &s.file.Servers[i]
+	for _, line := range s.lines() {
 		if line.Question == (Question{}) {
-			out = append(out, *line)
+			out = append(out, line)
 			continue
 		}
-		out = append(out, line.resolved(s.answers[line.Question], s.file.Method.AllowsBackup())...)
+		out = append(out, line.resolved(s.file.Name, s.answers[line.Question], s.file.Method.AllowsBackup())...)
 	}
 	return out
 }
@@ -176,5 +233,9 @@ func (s *statements) opinion(p *Peer) (Order, Verdict) {
 	if !judged {
 		verdict = s.file.Unjudged
 	}
-	return s.orders[p.ID], verdict
+	order, ordered := s.edits.Orders[p.ID]
+	if !ordered {
+		order = s.edits.Orders[p.Line]
+	}
+	return order, verdict
 }

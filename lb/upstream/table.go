@@ -10,16 +10,21 @@ import (
 // kept from one configuration to the next as long as both name it. Its methods
 // may be called by many goroutines.
 type Table struct {
-	mu      sync.Mutex // guards rosters
+	writing sync.Mutex // held by who changes several upstreams together
+
+	mu      sync.Mutex // guards what follows
 	rosters map[string]*Roster
+	overlay Overlay
 }
 
 // Change is what a configuration wants an upstream to become.
 type Change struct {
 	roster  *Roster
 	file    Config
+	edits   Edits
 	next    *Pool
 	edition uint64 // of the statements next was made of
+	overlay uint64 // index of the overlay, likewise
 
 	answers map[Question]Answer // known before the change is made
 }
@@ -31,6 +36,34 @@ func (t *Table) Find(name string) *Roster {
 	return t.rosters[name]
 }
 
+// edits returns the overlay in force.
+func (t *Table) edits() Overlay {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.overlay
+}
+
+// SetOverlay lays what has been agreed on at run time over all upstreams. It is
+// kept for those that a later configuration brings. One that is older than what
+// is in force changes nothing.
+func (t *Table) SetOverlay(o Overlay) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.mu.Lock()
+	if o.Index < t.overlay.Index {
+		t.mu.Unlock()
+		return nil
+	}
+	t.overlay = o
+	rosters := t.rosters
+	t.mu.Unlock()
+	var failed error
+	for name, r := range rosters {
+		failed = errors.Join(failed, r.setEdits(o.Upstreams[name]))
+	}
+	return failed
+}
+
 // Prepare builds what an upstream becomes by a configuration, on what the other
 // writers have said, and changes nothing.
 func (t *Table) Prepare(cfg Config) (*Change, error) {
@@ -40,17 +73,24 @@ func (t *Table) Prepare(cfg Config) (*Change, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	overlay := t.edits()
 	said := r.said
-	said.file = cfg
+	said.file, said.edits = cfg, overlay.Upstreams[cfg.Name]
 	next, err := said.build(r.current.Load())
 	if err != nil {
 		return nil, err
 	}
-	return &Change{roster: r, file: cfg, next: next, edition: r.edition}, nil
+	return &Change{roster: r, file: cfg, edits: said.edits, next: next, edition: r.edition, overlay: overlay.Index}, nil
 }
 
 // Roster returns the upstream that is to be changed.
 func (c *Change) Roster() *Roster { return c.roster }
+
+// Questions returns what name servers are to be asked once the change is made.
+func (c *Change) Questions() []Question {
+	said := statements{file: c.file, edits: c.edits}
+	return said.questions()
+}
 
 // Answered reports whether the upstream knows an answer to a question, though
 // it may be that there is nothing.
@@ -74,10 +114,13 @@ func (c *Change) SetAnswer(q Question, a Answer) {
 // All changes are made even where one reports an error: its upstream is then
 // what Prepare found. Commit is not called by two goroutines at a time.
 func (t *Table) Commit(changes []*Change) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	overlay := t.edits()
 	var failed error
 	stay := map[string]*Roster{}
 	for _, c := range changes {
-		failed = errors.Join(failed, c.make())
+		failed = errors.Join(failed, c.make(overlay))
 		stay[c.roster.name] = c.roster
 	}
 	t.mu.Lock()
@@ -93,15 +136,15 @@ func (t *Table) Commit(changes []*Change) error {
 }
 
 // make puts the change in force. What was said since it was prepared counts.
-func (c *Change) make() error {
+func (c *Change) make(overlay Overlay) error {
 	r := c.roster
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.said.file = c.file
+	r.said.file, r.said.edits = c.file, overlay.Upstreams[c.file.Name]
 	maps.Copy(r.said.answers, c.answers)
-	maps.DeleteFunc(r.said.answers, func(q Question, _ Answer) bool { return !r.said.asks(q) })
+	r.said.forget()
 	next, err := c.next, error(nil)
-	if r.edition != c.edition || len(c.answers) > 0 {
+	if r.edition != c.edition || overlay.Index != c.overlay || len(c.answers) > 0 {
 		if next, err = r.said.build(r.current.Load()); err != nil {
 			next = c.next
 		}

@@ -37,6 +37,14 @@ func answer(t testing.TB, r *Roster, text string) {
 	}
 }
 
+// order lays nothing but orders over the upstream.
+func order(t *testing.T, table *Table, index uint64, orders map[ServerID]Order) {
+	t.Helper()
+	if err := table.SetOverlay(Overlay{index, map[string]Edits{"u": {Orders: orders}}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // expect compares the peers and their states.
 func expect(t *testing.T, r *Roster, peers, states string) {
 	t.Helper()
@@ -72,7 +80,7 @@ func TestWriters(t *testing.T) {
 	expect(t, r, "10.9.9.9:80", "up")
 	answer(t, r, "10.0.0.1 10.0.0.2")
 	r.SetVerdicts(Judgement{ids(r)["10.0.0.1:80"], VerdictUnhealthy}, Judgement{ids(r)["10.9.9.9:80"], VerdictChecking})
-	r.SetOrders(map[ServerID]Order{NewServerID("u", "10.0.0.2:80"): OrderDrain})
+	order(t, &table, 1, map[ServerID]Order{NewServerID("u", "10.0.0.2:80"): OrderDrain})
 	expect(t, r, "app=10.0.0.1:80 app=10.0.0.2:80 10.9.9.9:80", "unhealthy draining checking")
 
 	// A reload that names all of it changes nothing, but for what it says.
@@ -87,7 +95,7 @@ func TestWriters(t *testing.T) {
 	expect(t, r, "app=10.0.0.3:80*2 b:10.9.9.9:80", "up checking")
 	answer(t, r, "10.0.0.1 10.0.0.2")
 	expect(t, r, "app=10.0.0.1:80*2 app=10.0.0.2:80*2 b:10.9.9.9:80", "up draining checking")
-	r.SetOrders(nil)
+	order(t, &table, 2, nil)
 	expect(t, r, "app=10.0.0.1:80*2 app=10.0.0.2:80*2 b:10.9.9.9:80", "up up checking")
 
 	// An answer is forgotten with the last line that asks.
@@ -177,7 +185,7 @@ func TestChanged(t *testing.T) {
 		{"an answer", func() { answer(t, r, "10.0.0.1 10.0.0.2") }, true},
 		{"the same answer", func() { answer(t, r, "10.0.0.1 10.0.0.2") }, false},
 		{"a verdict", func() { r.SetVerdicts(Judgement{ids(r)["10.0.0.1:80"], VerdictUnhealthy}) }, false},
-		{"an order", func() { r.SetOrders(map[ServerID]Order{1: OrderDown}) }, false},
+		{"an order", func() { order(t, &table, 1, map[ServerID]Order{1: OrderDown}) }, false},
 		{"a reload with another weight", func() { stage(t, &table, "app resolve weight=2", "10.9.9.9:80") }, false},
 		{"a shorter answer", func() { answer(t, r, "10.0.0.2") }, true},
 		{"a reload without a line", func() { stage(t, &table, "app resolve") }, true},

@@ -28,6 +28,14 @@ func (p *Pool) TakeOver(old *Pool) (retired []*Peer) {
 	return retired
 }
 
+// relieve is TakeOver for a pool of the same peers.
+func (p *Pool) relieve(old *Pool) {
+	p.shared.mu.Lock()
+	defer p.shared.mu.Unlock()
+	old.putAside()
+	p.putInUse()
+}
+
 // putInUse lets the peers' events be told to p.
 func (p *Pool) putInUse() {
 	for _, g := range p.groups() {

@@ -1,0 +1,90 @@
+package lb
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/upstream"
+)
+
+// stateFile is the file with the servers of an upstream that are changed at run
+// time, as `state` names it.
+type stateFile struct {
+	name string
+
+	mu   sync.Mutex
+	text []byte // what the file says
+}
+
+// newStateFile returns the state file of an upstream, nil if it has none.
+func newStateFile(u *config.Upstream) *stateFile {
+	if u.State == "" {
+		return nil
+	}
+	s := &stateFile{name: u.State}
+	for i := range u.Servers {
+		s.text = config.AppendServer(s.text, &u.Servers[i])
+	}
+	return s
+}
+
+// save writes the lines where they are others than those in the file, which is
+// replaced as a whole: a reader finds it as it was or as it is. s may be nil.
+func (s *stateFile) save(lines []upstream.Server) error {
+	if s == nil {
+		return nil
+	}
+	var text []byte
+	for i := range lines {
+		text = config.AppendServer(text, serverLine(&lines[i]))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if bytes.Equal(text, s.text) {
+		return nil
+	}
+	if err := replaceFile(s.name, text); err != nil {
+		return fmt.Errorf("state file: %w", err)
+	}
+	s.text = text
+	return nil
+}
+
+// serverLine translates a server back.
+func serverLine(s *upstream.Server) *config.UpstreamServer {
+	return &config.UpstreamServer{
+		Address: s.Name, Service: s.Question.Service, Resolve: s.Question != upstream.Question{},
+		Weight: s.Weight, MaxConns: s.MaxConns, MaxFails: s.MaxFails, FailTimeout: s.FailTimeout, SlowStart: s.SlowStart,
+		Route: s.Route, Backup: s.Backup, Down: s.Down, Drain: s.Drain,
+	}
+}
+
+// replaceFile puts a file with the given text in the place of the one of that
+// name, and returns when it would outlive a loss of power.
+func replaceFile(name string, text []byte) error {
+	dir := filepath.Dir(name)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
