@@ -48,21 +48,26 @@ func (z *Zone) open(want sought) *Entry {
 		e.Release()
 		return nil
 	}
+	z.refuse(f, want.key, err)
+	return nil
+}
+
+// refuse closes a file that makes no entry, and draws the consequences.
+func (z *Zone) refuse(f *os.File, key Key, why error) {
 	proof := uint64(0)
-	if info, statErr := f.Stat(); statErr == nil {
+	if info, err := f.Stat(); err == nil {
 		proof = proofOf(info)
 	}
 	_ = f.Close() // it was only read
 	switch {
-	case errors.Is(err, errOtherText):
-	case errors.Is(err, errForeign):
-		z.forget(want.key)
-	case isDamage(err):
-		z.discard(want.key, proof, err)
+	case errors.Is(why, errOtherText):
+	case errors.Is(why, errForeign):
+		z.forget(key)
+	case isDamage(why):
+		z.discard(key, proof, why)
 	default:
-		z.faults.report(z, faultRead, err)
+		z.faults.report(z, faultRead, why)
 	}
-	return nil
 }
 
 // errOtherText is no fault: two texts have the same key.
