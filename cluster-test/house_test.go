@@ -217,6 +217,7 @@ func librariesHaveOneHome(t *testing.T, h house) {
 		"github.com/GehirnInc/crypt":         {"lb/access"},
 		"github.com/hashicorp/go-sockaddr":   {"gossip"},
 		"github.com/hashicorp/go-msgpack/v2": {"consensus"},
+		"google.golang.org/grpc":             {"cluster-test"},
 	}
 	for _, s := range h.files {
 		for _, path := range s.imports() {
