@@ -16,17 +16,13 @@ import (
 // another directive of the same name.
 func provenElsewhere() map[string]string {
 	const proxy, node, process = "proxy ", "../node ", "../cmd/weir "
-	const grpc, tls = proxy + "TestGRPCDirectives", proxy + "TestUpstreamTLS"
+	const grpc = proxy + "TestGRPCDirectives"
 	return map[string]string{
 		"grpc_pass": proxy + "TestGRPCPass", "grpc_connect_timeout": proxy + "TestGRPCConnectTimeout",
 		"grpc_send_timeout": proxy + "TestHTTP2Timeouts", "grpc_socket_keepalive": ". TestSocketKeepalive",
 		"grpc_bind": grpc, "grpc_buffer_size": grpc, "grpc_hide_header": grpc, "grpc_ignore_headers": grpc,
 		"grpc_intercept_errors": grpc, "grpc_next_upstream": grpc, "grpc_next_upstream_timeout": grpc,
 		"grpc_next_upstream_tries": grpc, "grpc_pass_header": grpc, "grpc_read_timeout": grpc, "grpc_set_header": grpc,
-		"grpc_ssl_certificate": tls, "grpc_ssl_certificate_key": tls, "grpc_ssl_name": tls, "grpc_ssl_protocols": tls,
-		"grpc_ssl_server_name": tls, "grpc_ssl_trusted_certificate": tls, "grpc_ssl_verify": tls,
-		"grpc_ssl_ciphers": tls, "grpc_ssl_crl": tls, "grpc_ssl_password_file": tls, "grpc_ssl_session_reuse": tls,
-		"grpc_ssl_verify_depth":   tls,
 		"client_body_buffer_size": proxy + "TestRequestBody", "client_body_temp_path": process + "TestReloadAndQuit",
 		"early_hints": proxy + "TestReply", "error_log": ". TestErrorLogOfEachBlock", "log_not_found": ". TestErrorLogOfEachBlock",
 		"keepalive_time": ". TestKeepaliveTime", "keepalive_time in upstream": ". TestUpstreamKeepalive",
