@@ -46,6 +46,9 @@ func (b *builder) check() error {
 	if err := b.checkResolve(); err != nil {
 		return err
 	}
+	if err := b.checkHealth(); err != nil {
+		return err
+	}
 	return b.checkProxies()
 }
 

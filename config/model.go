@@ -94,6 +94,7 @@ type HTTP struct {
 	Maps         []*Map
 	Geos         []*Geo
 	SplitClients []*SplitClients
+	Matches      []*Match     // of health checks
 	LogFormats   []*LogFormat // combined first, then those of the file
 
 	StickyKeys        []StickyKey // the first one seals
@@ -240,6 +241,9 @@ type Location struct {
 	// Bodies of if and limit_except inherit it. Without one, files are served.
 	Proxy      *ProxyPass
 	StubStatus bool
+
+	HealthChecks []HealthCheck // of the upstream of Proxy
+
 	// Pending names a content handler that is not in force yet. Requests must not
 	// get files in its place: they are answered 503.
 	Pending  string

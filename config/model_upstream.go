@@ -12,6 +12,7 @@ type Upstream struct {
 	Servers   []UpstreamServer // in the order of the file
 	Keepalive Keepalive
 
+	Queue             Queue
 	Sticky            Sticky
 	StickyAcceptNginx FlagMode // FlagDefault: as the http block says
 
@@ -91,6 +92,13 @@ type Keepalive struct {
 	Requests    int
 	Time        time.Duration
 	Timeout     time.Duration
+}
+
+// Queue is where requests wait while no server can be chosen.
+type Queue struct {
+	Pos     Pos
+	Length  int // 0: none waits
+	Timeout time.Duration
 }
 
 // StickyKind is how a client's server is remembered.

@@ -122,8 +122,6 @@ func comingRows() []row {
 		rowsOf(row{in: InLocation, args: args0 | args1, state: Coming, set: pending}, "api"),
 		many(InHTTP, args3, "keyval"),
 		many(InHTTP, argsMore1, "keyval_zone"),
-		many(InLocation, argsAny, "health_check"),
-		rowsOf(row{in: InHTTP, args: args1 | argsBlock, state: Coming, many: true, set: free}, "match"),
 
 		many(InHTTP, argsMore2, "limit_req_zone limit_conn_zone"),
 		many(inHTTPAll, argsMore1, "limit_req"),

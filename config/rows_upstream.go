@@ -26,7 +26,7 @@ func upstreamRows() []row {
 		{name: "sticky", in: InUpstream, args: argsMore2, set: setSticky},
 		{name: "sticky_key", in: InHTTP, args: args1, many: true, set: setStickyKey},
 		{name: "sticky_accept", in: InHTTP | InUpstream, args: args1, set: setStickyAccept},
-		{name: "queue", in: InUpstream, args: args1 | args2, state: Coming},
+		up("queue", args1|args2, setQueue),
 		up("state", args1, setState),
 		{name: "ntlm", in: InUpstream, state: Refused, why: "connections bound to a client's login are not kept apart"},
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // setUpstream builds an upstream block.
@@ -143,6 +144,26 @@ func setKeepalive(s *scope, d *Directive) error {
 	return nil
 }
 
+// setQueue reads how many requests may wait for a server.
+func setQueue(s *scope, d *Directive) error {
+	q := Queue{Pos: d.Pos, Timeout: defaultQueueTimeout}
+	var ok bool
+	if q.Length, ok = parseNumber(d.Args[0]); !ok || q.Length == 0 {
+		return d.Pos.Errorf(`invalid value "%s" in "%s" directive`, d.Args[0], d.Name)
+	}
+	if len(d.Args) == 2 {
+		v, named := strings.CutPrefix(d.Args[1], "timeout=")
+		if q.Timeout, ok = parseTime(v, false); !named || !ok || q.Timeout == 0 {
+			return d.Pos.Errorf(`invalid parameter "%s"`, d.Args[1])
+		}
+	}
+	s.upstream.Queue = q
+	return nil
+}
+
+// defaultQueueTimeout is how long a request waits for a server.
+const defaultQueueTimeout = 60 * time.Second
+
 // setUpstreamServer reads a server line of an upstream.
 func setUpstreamServer(s *scope, d *Directive) error {
 	hp, bad := parseHostPort(d.Args[0], 80, false)
@@ -196,7 +217,6 @@ func (u *UpstreamServer) param(s *scope, d *Directive, p string) (ok bool, err e
 		return ok, nil
 	case name == "slow_start":
 		u.SlowStart, ok = parseTime(v, true)
-		s.note(d, "server ... slow_start", Coming, "")
 		return ok, nil
 	case name == "route":
 		return true, u.setRoute(d, v)

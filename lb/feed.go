@@ -86,3 +86,11 @@ func (z *pool) queries(name string, questions []upstream.Question) []Query {
 	}
 	return list
 }
+
+// Queued is how many requests wait for a server of an upstream.
+func (b *Balancer) Queued(name string) int {
+	if r := b.table.Find(name); r != nil {
+		return r.Pool().Queued()
+	}
+	return 0
+}

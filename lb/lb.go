@@ -82,6 +82,7 @@ func New(o Options) (*Balancer, error) {
 		Accept: func(nc net.Conn, s *listen.Socket) { go b.serve(nc, s) },
 		Report: func(err error) { o.Log.Logf(errorlog.Alert, 0, "%v", err) },
 	})
+	b.table.Now = wire.Now
 	b.jobs.New = func() any { return newJob() }
 	b.outputs.New = func() any { out := make([]byte, outputSize); return &out }
 	b.streams.New = func() any { return newStreamJob() }

@@ -25,7 +25,7 @@ const freeRetries = 2
 // attempt sends the request to a peer and waits for the head of its reply.
 func (x *exchange) attempt(peer *upstream.Peer) *failure {
 	x.r.Attempts = append(x.r.Attempts, request.Attempt{
-		Addr: peer.Text, ServerName: peer.Server, Connect: -1, Header: -1, Response: -1,
+		Addr: peer.Text, ServerName: peer.Server, Queue: x.queued, Connect: -1, Header: -1, Response: -1,
 		Redirected: x.base > 0 && len(x.r.Attempts) == x.base,
 	})
 	x.line = http1.ReplyLine{}

@@ -12,6 +12,7 @@
 //	attempt.go   one exchange with one peer
 //	protocol.go  what an attempt needs of the protocol that the peer speaks:
 //	             over_http1.go and over_http2.go
+//	queue.go     waiting until a peer is free
 //	next.go      whether another attempt may follow, and how failures are told
 //	head.go      the request's head as the peer gets it
 //	uri.go       the request's target as the peer gets it

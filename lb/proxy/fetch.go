@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -56,10 +57,11 @@ type exchange struct {
 	reused     bool    // the attempt's connection served another exchange before
 	start      int64   // wire.Now of the first attempt and of the current one
 	begun      int64
-	now        int64 // the last reading of the clock; one serves for all that follows at once
-	tries      int   // attempts left
-	base       int   // attempts made before this handler, ahead of an internal redirect
-	sent       bool  // part of the request may have reached a peer
+	now        int64         // the last reading of the clock; one serves for all that follows at once
+	queued     time.Duration // in the upstream's queue, before the current attempt; -1: it was not
+	tries      int           // attempts left
+	base       int           // attempts made before this handler, ahead of an internal redirect
+	sent       bool          // part of the request may have reached a peer
 	tls        bool
 	shown      shown
 	doing      string // what an attempt is at, in the words of the error log
@@ -163,6 +165,16 @@ func (x *exchange) pick() (*upstream.Peer, error) {
 		x.pool = x.target.Pool.Load() // it may have been swapped since
 	}
 	x.tries--
+	x.queued = -1
+	peer, err := x.take()
+	if err != nil {
+		return x.wait(err)
+	}
+	return peer, nil
+}
+
+// take takes a peer, or tells that none can take the request now.
+func (x *exchange) take() (*upstream.Peer, error) {
 	if x.r.Explains() {
 		return x.pickExplained()
 	}
@@ -172,9 +184,13 @@ func (x *exchange) pick() (*upstream.Peer, error) {
 // noPeer answers when no peer can take the request.
 func (x *exchange) noPeer(err error) request.Verdict {
 	x.r.Attempts = append(x.r.Attempts, request.Attempt{
-		Addr: x.target.Name, Status: 502, Connect: -1, Header: -1, Response: 0,
+		Addr: x.target.Name, Status: 502, Queue: x.queued, Connect: -1, Header: -1, Response: 0,
 	})
 	x.describe(x.target.Name)
+	if errors.Is(err, upstream.ErrLeft) {
+		x.attemptNow().Status = statusClientGone
+		return x.giveUp(&failure{status: statusClientGone, client: true, message: "client prematurely closed connection while waiting in the upstream queue"})
+	}
 	x.r.Logf(errorlog.Error, "%v "+connecting, err)
 	return x.r.Reject(502)
 }

@@ -164,6 +164,7 @@ type Attempt struct {
 	Addr       string        // the peer's address; the group's name when no peer could be picked
 	ServerName string        // as written in the `server` line
 	Status     int           // 0: none was received
+	Queue      time.Duration // in the queue of the upstream before it; -1: it was not there
 	Connect    time.Duration // -1: not reached, for each of the three
 	Header     time.Duration
 	Response   time.Duration

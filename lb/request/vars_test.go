@@ -326,14 +326,15 @@ func TestUpstreamVariables(t *testing.T) {
 	r.Trailers.Add([]byte("X-Sum"), []byte("42"))
 	const none = -1
 	r.Attempts = []request.Attempt{
-		{Addr: "127.0.0.1:1", Status: 502, Connect: none, Header: none, Response: 3 * time.Millisecond},
-		{Addr: "127.0.0.1:2", Connect: 1200 * time.Millisecond, Header: none, Response: none, Sent: 10},
-		{Addr: "unix:/s", Status: 200, Connect: 0, Header: 45 * time.Millisecond, Response: 61001 * time.Millisecond,
+		{Addr: "127.0.0.1:1", Status: 502, Queue: 1500 * time.Millisecond, Connect: none, Header: none, Response: 3 * time.Millisecond},
+		{Addr: "127.0.0.1:2", Queue: none, Connect: 1200 * time.Millisecond, Header: none, Response: none, Sent: 10},
+		{Addr: "unix:/s", Status: 200, Queue: none, Connect: 0, Header: 45 * time.Millisecond, Response: 61001 * time.Millisecond,
 			Sent: 162, Received: 189, Length: 4, Redirected: true, ServerName: "app"},
 	}
 	check(t, r, `
 		upstream_addr 127.0.0.1:1, 127.0.0.1:2 : unix:/s
 		upstream_status 502, - : 200
+		upstream_queue_time 1.500, - : -
 		upstream_connect_time -, 1.200 : 0.000
 		upstream_header_time -, - : 0.045
 		upstream_response_time 0.003, - : 61.001

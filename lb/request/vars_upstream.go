@@ -17,6 +17,7 @@ func addUpstream(t *variable.Table) {
 		}
 		return strconv.AppendInt(dst, int64(a.Status), 10)
 	})
+	addAttempts(t, "upstream_queue_time", func(dst []byte, a *Attempt) []byte { return appendReached(dst, a.Queue) })
 	addAttempts(t, "upstream_connect_time", func(dst []byte, a *Attempt) []byte { return appendReached(dst, a.Connect) })
 	addAttempts(t, "upstream_header_time", func(dst []byte, a *Attempt) []byte { return appendReached(dst, a.Header) })
 	addAttempts(t, "upstream_response_time", func(dst []byte, a *Attempt) []byte { return appendReached(dst, a.Response) })

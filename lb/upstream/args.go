@@ -92,6 +92,13 @@ func (t *tried) add(i int) {
 	t.more[w] |= bit
 }
 
+// clone returns a set of the same members that shares no memory.
+func (t *tried) clone() tried {
+	c := *t
+	c.more = slices.Clone(t.more)
+	return c
+}
+
 func (t *tried) clear() {
 	t.bits = [4]uint64{}
 	clear(t.more)
@@ -108,8 +115,7 @@ func (a *PickArgs) bind(p *Pool) {
 		return
 	}
 	before := old.group(a.backup)
-	was := a.tried
-	was.more = append([]uint64(nil), was.more...)
+	was := a.tried.clone()
 	a.tried.clear()
 	a.backup = a.backup && p.backup != nil
 	a.seeded = false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 	}
 	how := cfg.Method
 	how.Inflight = how.Inflight && how.Kind == LeastTime
-	p := &Pool{name: cfg.Name, how: how, method: newMethod(how, cfg.Rand), sticky: newStickyPolicy(cfg.Sticky, cfg.Name), shared: &shared{}}
+	p := &Pool{name: cfg.Name, how: how, queue: cfg.Queue, method: newMethod(how, cfg.Rand), sticky: newStickyPolicy(cfg.Sticky, cfg.Name), shared: &shared{grows: never}}
 	known := map[identity]*resident{}
 	if old != nil {
 		p.shared = old.shared
@@ -46,6 +47,7 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 		p.method.prepare(g)
 	}
 	p.single = len(p.primary.peers) == 1 && p.backup == nil
+	p.slow = how.startsSlowly() && !p.single && slices.ContainsFunc(cfg.Servers, func(s Server) bool { return s.SlowStart > 0 })
 	p.judge(nil)
 	return p, nil
 }
@@ -57,7 +59,7 @@ func check(cfg Config) error {
 		switch {
 		case s.Weight < 1 || s.Weight > math.MaxInt32:
 			return fmt.Errorf("upstream %q: server %q: invalid weight %d", cfg.Name, s.Name, s.Weight)
-		case s.MaxConns < 0 || s.MaxFails < 0 || s.FailTimeout < 0:
+		case s.MaxConns < 0 || s.MaxFails < 0 || s.FailTimeout < 0 || s.SlowStart < 0:
 			return fmt.Errorf("upstream %q: server %q: negative limit", cfg.Name, s.Name)
 		case s.Backup && !cfg.Method.AllowsBackup():
 			return fmt.Errorf("upstream %q: server %q: balancing method does not support parameter \"backup\"", cfg.Name, s.Name)
@@ -73,7 +75,7 @@ func check(cfg Config) error {
 
 // newGroup makes the peers of the primary or of the backup servers.
 func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[identity]int) *group {
-	g := &group{bySID: map[string]int32{}, byID: map[ServerID]int32{}, even: true}
+	g := &group{bySID: map[string]int32{}, byID: map[ServerID]int32{}, even: true, scale: 1}
 	servers, n := cfg.Servers, 0
 	for i := range servers {
 		if servers[i].Backup == backup {
@@ -104,11 +106,13 @@ func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[i
 // it came with.
 func newRecords(n int, together bool) func() *resident {
 	if !together {
-		return func() *resident { return &resident{hot: &hot{}, inflight: &inflight{}, accessed: longAgo} }
+		return func() *resident {
+			return &resident{hot: &hot{}, inflight: &inflight{}, accessed: longAgo, usable: longAgo}
+		}
 	}
 	hots, ages := make([]hot, n), make([]inflight, n)
 	return func() *resident {
-		r := &resident{hot: &hots[0], inflight: &ages[0], accessed: longAgo}
+		r := &resident{hot: &hots[0], inflight: &ages[0], accessed: longAgo, usable: longAgo}
 		hots, ages = hots[1:], ages[1:]
 		return r
 	}
@@ -124,7 +128,7 @@ func (g *group) place(n int, upstream string, s *Server, addr Addr) {
 		p.Line = s.LineID(upstream)
 	}
 	p.facts = Facts{Down: s.Down, Drain: s.Drain}
-	p.maxConns = limit(s.MaxConns)
+	p.maxConns, p.weight, p.slowStart = limit(s.MaxConns), int32(s.Weight), int64(s.SlowStart)
 	p.slot = &g.slots[n]
 	*p.slot = slot{
 		weight:      int32(s.Weight),

@@ -53,6 +53,13 @@
 //	stickyseal.go   ids that clients can neither read nor make
 //	stickylearn.go  sessions of the application
 //
+// # Waiting, and growing
+//
+// Where no peer can take a request, it may stand in the upstream's [Queue]:
+// [Wait] is the one place here where a goroutine waits, that of the request
+// itself. Whatever may have made room calls the first in the queue. A peer that
+// turns usable starts slowly where its server line says so, see slowstart.go.
+//
 // # Failures
 //
 // The accounting of failures is nginx's. Times are compared in whole seconds.

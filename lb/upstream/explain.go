@@ -90,7 +90,7 @@ func (p *Pool) candidates(a *PickArgs) (list []Candidate) {
 	now := a.Now / int64(time.Second)
 	for _, g := range p.groups() {
 		for i := range g.peers {
-			c := Candidate{Peer: &g.peers[i], Active: int(g.slots[i].hot.conns), Weight: int(g.slots[i].weight), Reason: p.obstacle(g, i, a, now)}
+			c := Candidate{Peer: &g.peers[i], Active: int(g.slots[i].hot.conns), Weight: int(g.peers[i].weight), Reason: p.obstacle(g, i, a, now)}
 			list = append(list, c)
 		}
 	}

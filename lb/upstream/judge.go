@@ -25,15 +25,19 @@ func (p *Pool) judge(said opinion) {
 	}
 }
 
-// judged returns a pool of the same peers about which something else is said.
-// It shares all that does not change with p, so that a verdict costs little
-// more than a copy of what picking reads.
+// judged returns a pool of the same peers about which something else is said,
+// and lets it take the place of p. It shares all that does not change with p,
+// so that a verdict costs little more than a copy of what picking reads.
 func (p *Pool) judged(said opinion) *Pool {
 	next := *p
+	p.shared.mu.Lock()
+	p.putAside()
 	next.primary = p.primary.copied()
 	if p.backup != nil {
 		next.backup = p.backup.copied()
 	}
+	next.putInUse()
+	p.shared.mu.Unlock()
 	next.judge(said)
 	return &next
 }

@@ -82,10 +82,14 @@ type Peer struct {
 	facts    Facts // but for Unavail
 	admit    admission
 	maxConns int32 // noLimit for none
+
+	weight    int32 // as written; the slot's grows after a slow start
+	slowStart int64 // ns
 }
 
 // slot is what a method must know of a peer, packed so that a walk over a
-// thousand of them stays in the cache. It does not change.
+// thousand of them stays in the cache. It does not change, but for the weight,
+// which the upstream's lock guards where peers start slowly.
 type slot struct {
 	hot         *hot
 	weight      int32
@@ -118,6 +122,7 @@ type resident struct {
 	conns    atomic.Value // the connector's idle connections
 	retired  atomic.Bool
 	accessed int64    // seconds: the last failure
+	usable   int64    // ns: since when it starts slowly; longAgo: it does not
 	times    [2]int64 // moving averages in ms by Measure.index; 0: none yet
 	inflight *inflight
 	until    *int64 // in group.until of the pool in use

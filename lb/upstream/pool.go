@@ -24,6 +24,8 @@ type Config struct {
 	// Unjudged is what holds for peers on which no health check has
 	// concluded anything yet.
 	Unjudged Verdict
+	// Queue is where requests wait that find no peer.
+	Queue Queue
 	// Rand feeds the random methods; nil: seeded by the system. It is used
 	// under the upstream's lock.
 	Rand rand.Source
@@ -38,8 +40,10 @@ type Pool struct {
 	primary *group
 	backup  *group // nil: no backup servers
 	single  bool
+	slow    bool // a server has slow_start, and the method minds it
 	sticky  stickyPolicy
 	tries   int
+	queue   Queue
 	shared  *shared
 }
 
@@ -47,6 +51,8 @@ type Pool struct {
 type shared struct {
 	mu      sync.Mutex // guards the hot and cold records of all its peers
 	zombies int        // retired peers with requests still in work
+	grows   int64      // ns: when weights grow next; never: all are whole
+	queue   queue
 	sticky  stickyCounts
 }
 
@@ -66,7 +72,8 @@ type group struct {
 	// until says before which ms loads, as leastTime.watch computed them, are
 	// true unless something happens to the peer; see resident.moved.
 	until []int64
-	inUse bool // events are told to until: this is the newest of its pool's groups
+	inUse bool  // events are told to until: this is the newest of its pool's groups
+	scale int32 // what a weight of 1 counts in slots, see reweigh
 }
 
 // Outcome is what an attempt came to.
@@ -120,10 +127,27 @@ func (p *Pool) Pick(a *PickArgs) (*Peer, error) {
 		a.bind(p)
 	}
 	p.shared.mu.Lock()
-	g, i := p.choose(a)
-	if i < 0 {
+	if p.shared.queue.first != nil && p.Queues() { // others were here before
 		p.shared.mu.Unlock()
 		return nil, ErrNoLive
+	}
+	peer := p.pick(a)
+	p.shared.mu.Unlock()
+	if peer == nil {
+		return nil, ErrNoLive
+	}
+	return peer, nil
+}
+
+// pick chooses a peer for the request of a and takes it, nil if there is none.
+// The lock is held.
+func (p *Pool) pick(a *PickArgs) *Peer {
+	if a.Now >= p.shared.grows {
+		p.grow(a.Now)
+	}
+	g, i := p.choose(a)
+	if i < 0 {
+		return nil
 	}
 	peer := g.take(a, i)
 	if a.isBound() {
@@ -133,9 +157,8 @@ func (p *Pool) Pick(a *PickArgs) (*Peer, error) {
 		a.counted = true
 		peer.resident.inflight.begin(a.Now)
 	}
-	p.shared.mu.Unlock()
 	a.peer, a.last = peer, peer
-	return peer, nil
+	return peer
 }
 
 // choose finds a position for the request of a; -1: there is none.
@@ -153,15 +176,28 @@ func (p *Pool) choose(a *PickArgs) (*group, int) {
 	}
 	i := p.method.pick(g, a, now)
 	if i < 0 && !a.backup && p.backup != nil {
-		a.backup = true
-		a.tried.clear()
-		if a.strayed > 0 {
-			a.tried.add(int(a.strayed - 1))
-		}
-		g = p.backup
-		i = p.method.pick(g, a, now)
+		return p.backup, p.chooseBackup(a, now)
 	}
 	return g, i
+}
+
+// chooseBackup goes on to the backup servers. Where none can take the request
+// either and it may wait, it comes back to the primary ones.
+func (p *Pool) chooseBackup(a *PickArgs, now int64) int {
+	var before tried
+	if p.Queues() {
+		before = a.tried.clone()
+	}
+	a.backup = true
+	a.tried.clear()
+	if a.strayed > 0 {
+		a.tried.add(int(a.strayed - 1))
+	}
+	i := p.method.pick(p.backup, a, now)
+	if i < 0 && p.Queues() {
+		a.backup, a.tried = false, before
+	}
+	return i
 }
 
 // stray returns the position of the backup peer the request is bound to, if it

@@ -24,6 +24,7 @@ func (p *Pool) Release(a *PickArgs, o Outcome) (disabled bool) {
 	r.count(o)
 	r.sample(p.how, o)
 	r.hot.conns--
+	peer.shared.queue.call(peer.shared.queue.first)
 	if r.hot.conns == 0 && r.retired.Load() {
 		peer.shared.zombies--
 	}
@@ -31,6 +32,9 @@ func (p *Pool) Release(a *PickArgs, o Outcome) (disabled bool) {
 		return !p.single && peer.fail(o.Now)
 	}
 	if p.single || r.accessed < r.hot.checked {
+		if r.hot.fails >= peer.slot.failLimit {
+			p.startSlowly(peer, o.Now)
+		}
 		r.hot.fails = 0
 		r.counters.returned(o.Now)
 	}

@@ -14,6 +14,7 @@ import (
 // may be called by many goroutines.
 type Roster struct {
 	name    string
+	now     func() int64 // the clock of PickArgs.Now
 	current atomic.Pointer[Pool]
 
 	mu      sync.Mutex // of the writers; nobody who picks needs it
@@ -37,8 +38,11 @@ type Judgement struct {
 	Verdict Verdict
 }
 
-func newRoster(name string) *Roster {
-	return &Roster{name: name, changed: make(chan struct{}), said: statements{
+func newRoster(name string, now func() int64) *Roster {
+	if now == nil {
+		now = func() int64 { return 0 }
+	}
+	return &Roster{name: name, now: now, changed: make(chan struct{}), said: statements{
 		answers: map[Question]Answer{}, verdicts: map[PeerID]Verdict{},
 	}}
 }
@@ -157,7 +161,8 @@ func (r *Roster) judge() {
 	if pool := r.current.Load(); pool != nil {
 		next := pool.judged(r.said.opinion)
 		r.current.Store(next)
-		next.relieve(pool)
+		next.welcome(pool, r.now())
+		next.wakeQueue()
 	}
 }
 
@@ -177,6 +182,8 @@ func (s *statements) build(old *Pool) (*Pool, error) {
 func (r *Roster) swap(next *Pool) {
 	before := r.current.Swap(next)
 	next.TakeOver(before)
+	next.welcome(before, r.now())
+	next.wakeQueue()
 	r.edition++
 	if before != nil && slices.EqualFunc(before.Peers(), next.Peers(), (*Peer).same) {
 		return

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.
 //	                             addresses are made up, addrs=N gives it N
 //	pool [from nothing]          build it in place of the pool so far
 //	pick [N] [FACT…]             N requests one after another, all good
+//	count [N] [FACT…]            as pick, but tell only how many each has got
 //	hold [N] [FACT…]             N requests that stay in work
 //	walk [FACT…]                 one request that all peers pass on (http_404)
 //	ok|fail|next A [header=T] [total=T]   end the oldest held request of A
@@ -106,7 +108,7 @@ func (s *script) command(name string, args []string) string {
 		s.server(args)
 	case "pool":
 		return s.build(len(args) > 0)
-	case "pick", "hold", "walk":
+	case "pick", "count", "hold", "walk":
 		return s.picks(name, args)
 	case "ok", "fail", "next":
 		return s.end(name, args)
@@ -148,6 +150,8 @@ func (s *script) server(args []string) {
 			sv.MaxFails = n
 		case "fail_timeout":
 			sv.FailTimeout = s.duration(value)
+		case "slow_start":
+			sv.SlowStart = s.duration(value)
 		case "backup":
 			sv.Backup = true
 		case "down":
@@ -192,6 +196,7 @@ func (s *script) build(afresh bool) string {
 	for _, peer := range p.TakeOver(old) {
 		gone = append(gone, "retired "+s.letter(peer))
 	}
+	p.welcome(old, s.now)
 	return strings.Join(gone, "\n")
 }
 
@@ -256,11 +261,29 @@ func (s *script) picks(name string, args []string) string {
 		case "walk":
 			s.pool.Release(a, Outcome{Now: s.now, Next: true, Status: 404})
 			n++
-		case "pick":
+		case "pick", "count":
 			s.pool.Release(a, Outcome{Now: s.now, Status: 200, HeaderTime: -1})
 		}
 	}
+	if name == "count" {
+		return counted(got)
+	}
 	return strings.Join(got, " ")
+}
+
+// counted tells how often each word is there.
+func counted(words []string) string {
+	slices.Sort(words)
+	var out []string
+	for len(words) > 0 {
+		n := 1
+		for n < len(words) && words[n] == words[0] {
+			n++
+		}
+		out = append(out, fmt.Sprintf("%s=%d", words[0], n))
+		words = words[n:]
+	}
+	return strings.Join(out, " ")
 }
 
 func (s *script) end(name string, args []string) string {

@@ -67,7 +67,7 @@ func (p *Peer) status(now int64, single bool) PeerStatus {
 	s, h, c := p.slot, p.slot.hot, &p.resident.counters
 	st := PeerStatus{
 		Server: p.Server, Addr: p.Text, SID: p.SID, Backup: p.Backup,
-		Weight: int(s.weight), Active: int(h.conns),
+		Weight: int(p.weight), Active: int(h.conns),
 		Requests: c.requests, Responses: c.responses, Sent: c.sent, Received: c.received,
 		Fails: c.failures, Unavail: c.unavail, Selected: c.selected,
 		Downtime:     time.Duration(c.downtime),

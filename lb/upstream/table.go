@@ -10,6 +10,10 @@ import (
 // kept from one configuration to the next as long as both name it. Its methods
 // may be called by many goroutines.
 type Table struct {
+	// Now is the clock of PickArgs.Now, by which servers start slowly; nil: time
+	// stands still. It is set before the first use.
+	Now func() int64
+
 	writing sync.Mutex // held by who changes several upstreams together
 
 	mu      sync.Mutex // guards what follows
@@ -69,7 +73,7 @@ func (t *Table) SetOverlay(o Overlay) error {
 func (t *Table) Prepare(cfg Config) (*Change, error) {
 	r := t.Find(cfg.Name)
 	if r == nil {
-		r = newRoster(cfg.Name)
+		r = newRoster(cfg.Name, t.Now)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -28,14 +28,6 @@ func (p *Pool) TakeOver(old *Pool) (retired []*Peer) {
 	return retired
 }
 
-// relieve is TakeOver for a pool of the same peers.
-func (p *Pool) relieve(old *Pool) {
-	p.shared.mu.Lock()
-	defer p.shared.mu.Unlock()
-	old.putAside()
-	p.putInUse()
-}
-
 // putInUse lets the peers' events be told to p.
 func (p *Pool) putInUse() {
 	for _, g := range p.groups() {
@@ -50,7 +42,11 @@ func (p *Pool) putInUse() {
 // putAside says that the events of p's peers are told elsewhere.
 func (p *Pool) putAside() {
 	for _, g := range p.groups() {
+		g.rest()
 		g.inUse = false
+	}
+	if p.shared.grows != never {
+		p.shared.grows = 0 // the next to be used goes on
 	}
 }
 
