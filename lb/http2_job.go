@@ -66,7 +66,9 @@ func (j *streamJob) finish() {
 	r := &j.r
 	switch {
 	case j.tunnel:
-		_ = j.stream.Write(nil, true) // a client that has gone needs no end
+		if j.stream.Write(nil, true) == nil {
+			_ = j.stream.Finish() // a client that has gone needs no end
+		}
 	case errors.Is(j.stream.Err(), http2.ErrStalled):
 		r.LogError(errorlog.Info, "client timed out (110: Connection timed out) while sending to client")
 	case j.left:
@@ -129,8 +131,7 @@ func (j *streamJob) Begin() error {
 		// To the client this would mean that the other protocol is spoken now.
 		p.Status, p.Reason = 502, nil
 	}
-	conf := j.loc.conf
-	j.stream.SendTimeout, j.stream.Chunk = conf.SendTimeout, int(conf.HTTP2ChunkSize)
+	j.tune()
 	j.trailing = !p.NoBody && len(j.loc.trailers) > 0 && j.loc.trails(p.Status)
 	o := http2.HeadOptions{
 		Server: j.serverToken(), Date: j.c.b.clock.date(),
@@ -141,6 +142,18 @@ func (j *streamJob) Begin() error {
 	}
 	p.HeadSent = true
 	return j.stream.WriteHead(&o)
+}
+
+// mostHeld bounds what proxy_buffers may make a stream keep for its client: a
+// connection has many.
+const mostHeld = 256 << 10
+
+// tune tells the stream what the location says of sending.
+func (j *streamJob) tune() {
+	conf := j.loc.conf
+	j.stream.SendTimeout, j.stream.Chunk = conf.SendTimeout, int(conf.HTTP2ChunkSize)
+	buffers := &conf.ProxySettings.Buffers
+	j.stream.Hold = min(buffers.Number*int(buffers.Size), mostHeld)
 }
 
 // last tells whether the body is complete with what was made of it.
@@ -192,11 +205,6 @@ func (j *streamJob) Offer(p []byte) (behind bool, err error) {
 
 // Flush implements request.Out.
 func (j *streamJob) Flush() error {
-	if j.stream.Held() > 0 {
-		if err := j.stream.Write(nil, j.last()); err != nil {
-			return err
-		}
-	}
 	return j.stream.Flush()
 }
 
@@ -212,6 +220,9 @@ func (j *streamJob) End(trailers *request.Head) error {
 		r.Reply.Trailers = trailers
 	}
 	err := j.stream.Write(nil, trailers == nil)
+	if err == nil {
+		err = j.stream.Finish()
+	}
 	if err == nil && trailers != nil {
 		err = j.stream.WriteTrailers(trailers)
 	}
@@ -250,7 +261,7 @@ func (j *streamJob) Tunnel() (request.Tunnel, bool) {
 	if p.Head != nil {
 		p.Head.SkipName([]byte("Sec-WebSocket-Accept"))
 	}
-	j.stream.SendTimeout, j.stream.Chunk = j.loc.conf.SendTimeout, int(j.loc.conf.HTTP2ChunkSize)
+	j.tune()
 	p.HeadSent = true
 	if err := j.stream.WriteHead(&http2.HeadOptions{Server: j.serverToken(), Date: j.c.b.clock.date()}); err != nil {
 		return nil, false

@@ -28,9 +28,10 @@ type benchCase struct {
 	name  string
 	about string
 
-	load  load
-	conns int // client connections
-	rate  int // requests each second, of a steady load
+	load    load
+	conns   int // client connections
+	streams int // requests at a time on each, by HTTP/2; 0 is HTTP/1.1
+	rate    int // requests each second, of a steady load
 
 	key       key
 	close     bool   // a connection, and handshake, for each request
@@ -75,8 +76,11 @@ func cases() []benchCase {
 		{name: "handshake-ecdsa", about: "a new TLS connection for each 1 KB GET, ECDSA P-256", conns: 64, path: "/1k", key: ecdsa, close: true},
 		{name: "handshake-rsa", about: "a new TLS connection for each 1 KB GET, RSA 2048", conns: 64, path: "/1k", key: rsa, close: true},
 		{name: "realistic", about: "20 servers, 50 locations, header rules, access log; 64 connections", conns: 64, host: "shop.example.org", path: "/area37/1k", fields: browser, realistic: true},
+		{name: "h2-1k", about: "1 KB GET by HTTP/2 over TLS, 16 connections of 32 streams", conns: 16, streams: 32, path: "/1k", key: ecdsa, others: true},
+		{name: "h2-100k", about: "100 KB GET by HTTP/2 over TLS, 16 connections of 32 streams", conns: 16, streams: 32, path: "/100k", key: ecdsa, others: true},
 		{name: "idle", about: "9,000 idle connections", load: idle, conns: 9_000, path: "/1k"},
 		{name: "idle-tls", about: "2,000 idle TLS connections", load: idle, conns: 2_000, path: "/1k", key: ecdsa},
+		{name: "idle-h2", about: "1,000 idle HTTP/2 connections, over TLS", load: idle, conns: 1_000, streams: 1, path: "/1k", key: ecdsa},
 	}
 }
 

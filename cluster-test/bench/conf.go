@@ -89,12 +89,16 @@ func nginxListen(s setup) string {
 	if !s.resume {
 		resume = "ssl_session_cache off;\n        ssl_session_tickets off;"
 	}
-	return fmt.Sprintf(`        listen 127.0.0.1:%d ssl backlog=4096;
+	h2 := ""
+	if s.h2 {
+		h2 = " http2" // nginx 1.22 has no directive of that name
+	}
+	return fmt.Sprintf(`        listen 127.0.0.1:%d ssl%s backlog=4096;
         ssl_certificate %s/%s.crt;
-        ssl_certificate_key %[2]s/%[3]s.key;
+        ssl_certificate_key %[3]s/%[4]s.key;
         ssl_protocols TLSv1.2 TLSv1.3;
         %s
-`, s.port, s.ssl, s.key, resume)
+`, s.port, h2, s.ssl, s.key, resume)
 }
 
 // writeRealisticServers writes 20 servers of which the one asked for is found by a wildcard, and 50
@@ -136,6 +140,9 @@ func haproxyConf(s setup) string {
 	tls := ""
 	if s.key != plain {
 		bind += fmt.Sprintf(" ssl crt %s/%s.pem", s.ssl, s.key)
+		if s.h2 {
+			bind += " alpn h2,http/1.1"
+		}
 		if !s.resume {
 			bind += " no-tls-tickets"
 			tls = "    tune.ssl.cachesize 0\n"

@@ -71,6 +71,9 @@ func openIdle(ctx context.Context, addr string, c benchCase) ([]net.Conn, error)
 }
 
 func openOne(addr string, c benchCase) (net.Conn, error) {
+	if c.streams > 0 {
+		return openOneH2(addr, c)
+	}
 	conn, err := dial(addr, c)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type setup struct {
 	port      int
 	backends  [2]int // ports
 	key       key
+	h2        bool
 	resume    bool // whether TLS sessions may be resumed
 	realistic bool
 }
@@ -82,6 +83,7 @@ type instance struct {
 	proxy proxy
 	url   string // with the path of the case
 	addr  string
+	rate  float64 // requests a second of the last run of h2load
 }
 
 // start writes the configuration of a case, starts the proxy pinned to CPUs and waits until it answers.
@@ -91,7 +93,7 @@ func (p proxy) start(ctx context.Context, s setup, c benchCase, cpus string) (*i
 		return nil, err
 	}
 	s.port, s.key, s.realistic = port, c.key, c.realistic
-	s.resume = !c.close
+	s.resume, s.h2 = !c.close, c.streams > 0
 	s.dir = filepath.Join(s.dir, p.name+"-"+c.name)
 	if err := os.MkdirAll(filepath.Join(s.dir, "logs"), 0o755); err != nil {
 		return nil, err

@@ -180,9 +180,12 @@ func (b *bench) sample(ctx context.Context, in *instance, c benchCase, d time.Du
 		return sample{}, err
 	}
 	var o outcome
-	if c.load == steady {
+	switch {
+	case c.load == steady:
 		o, err = b.steadied(ctx, in, c, d)
-	} else {
+	case c.streams > 0:
+		o, err = b.multiplexed(ctx, in, c, d)
+	default:
 		o, err = b.saturated(ctx, in, c, d)
 	}
 	if err != nil {

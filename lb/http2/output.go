@@ -55,8 +55,16 @@ func (o *output) control(dst []byte) error {
 	return nil
 }
 
+// size is how many bytes wait to be sent.
+func (o *output) size() int {
+	if o.now == nil {
+		return 0
+	}
+	return len(o.now.b)
+}
+
 // full tells whether streams have to wait.
-func (o *output) full() bool { return o.now != nil && len(o.now.b) >= outputFull }
+func (o *output) full() bool { return o.size() >= outputFull }
 
 // free gives a buffer back.
 func (b *buffer) free() {
@@ -160,13 +168,18 @@ func (c *ServerConn) kill(reason error) {
 	}
 }
 
-// wakeNext lets the stream whose turn it is go on, if there is room. The lock
-// is held.
+// wakeNext lets the streams whose turn it is go on, as long as there is room.
+// The lock is held.
 func (c *ServerConn) wakeNext() {
-	if c.queue.n == 0 || c.output.full() {
-		return
-	}
-	if s := c.queue.next(c.send.Size() > 0); s != nil {
-		s.cond.Broadcast()
+	for c.queue.n > 0 && !c.output.full() {
+		s := c.queue.next(c.send.Size() > 0)
+		switch {
+		case s == nil:
+			return
+		case s.heading:
+			s.cond.Broadcast() // it will append a head itself
+			return
+		}
+		s.sendHeld()
 	}
 }

@@ -202,6 +202,7 @@ func (c *ServerConn) close(s *ServerStream, reason error) {
 	s.recvEnd, s.sendEnd = true, true
 	c.remove(s)
 	c.queue.leave(s)
+	s.held.clear()
 	s.cond.Broadcast()
 	if gone := s.gone; gone != nil {
 		s.gone = nil

@@ -64,19 +64,21 @@ func (s *ServerStream) WriteInterim(status int, h *request.Head) error {
 	return nil
 }
 
-// awaitHead waits while more heads are held back than a connection may hold.
+// awaitHead waits while more is held back than a connection may hold, and
+// until all that was written before has its place.
 func (s *ServerStream) awaitHead() error {
 	c := s.c
-	for s.err == nil && c.output.now != nil && len(c.output.now.b) >= 2*outputFull {
+	for until := deadline(s.SendTimeout); s.err == nil && c.output.size() >= 2*outputFull; {
 		c.flush()
-		if c.output.now == nil || !c.output.full() {
-			continue
+		if c.output.size() < 2*outputFull {
+			break
 		}
 		s.heading = true
-		_, err := s.await(false)
-		s.heading = false
-		if err != nil {
-			return err
+		c.queue.join(s)
+		late := !s.wait(writing, until)
+		c.queue.leave(s)
+		if s.heading = false; late {
+			return s.stall(ErrStalled)
 		}
 	}
 	return s.err

@@ -34,6 +34,9 @@ type ServerStream struct {
 	// Chunk is how much one DATA frame holds at most, in bytes; 0: as much as
 	// the client takes.
 	Chunk int
+	// Hold is how many bytes of the reply the stream keeps for a client that
+	// does not take them at once, before Write waits.
+	Hold int
 	// BodyTimeout and SendTimeout bound the waits for bytes from the client and
 	// for it to take some; 0: no bound.
 	BodyTimeout, SendTimeout time.Duration
@@ -54,8 +57,8 @@ type ServerStream struct {
 	recv      RecvWindow
 	send      SendWindow
 	in, taken []byte // received; handed out
-	held      []byte // taken from the upstream before the client could take it
-	heldEnd   bool   // the stream ends behind it
+	held      held
+	wanted    int // a wait ends when no more than so many bytes are held
 	priority  Priority
 	queued    bool
 	heading   bool // it waits to send a head, for which no window is needed
@@ -65,11 +68,11 @@ type ServerStream struct {
 
 // open makes a stream ready for a request.
 func (s *ServerStream) open(c *ServerConn, id uint32) {
-	s.Connect, s.TooLarge, s.Chunk, s.BodyTimeout, s.SendTimeout = false, false, 0, 0, 0
+	s.Connect, s.TooLarge, s.Chunk, s.Hold, s.BodyTimeout, s.SendTimeout = false, false, 0, 0, 0, 0
 	s.c, s.id, s.cond.L = c, id, &c.mu
 	s.err, s.recvEnd, s.sendEnd, s.cancelled, s.discard = nil, false, false, false, false
 	s.announced, s.sent = -1, 0
-	s.in, s.taken, s.held, s.heldEnd = s.in[:0], s.taken[:0], s.held[:0], false
+	s.in, s.taken, s.wanted = s.in[:0], s.taken[:0], 0
 	s.priority, s.queued, s.heading, s.gone = defaultPriority(), false, false, nil
 	s.recv = NewRecvWindow(c.limits.Window)
 	c.mu.Lock()
@@ -81,7 +84,7 @@ func (s *ServerStream) open(c *ServerConn, id uint32) {
 // between two requests.
 func (s *ServerStream) Trim() {
 	const most = 32 << 10
-	for _, b := range []*[]byte{&s.buf, &s.in, &s.taken, &s.held} {
+	for _, b := range []*[]byte{&s.buf, &s.in, &s.taken} {
 		if cap(*b) > most {
 			*b = nil
 		}
@@ -254,6 +257,8 @@ func (c *ServerConn) finish(s *ServerStream) {
 	}
 	s.recvEnd, s.sendEnd, s.gone = true, true, nil
 	c.remove(s)
+	c.queue.leave(s)
+	s.held.clear()
 	for _, t := range s.timers {
 		if t != nil {
 			t.Stop()

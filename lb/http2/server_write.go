@@ -10,39 +10,49 @@ const turnSize = 16 << 10
 const crumbSize = 64
 
 // Write sends a piece of the reply's body, the last one with end. It waits
-// where the client takes no more. What an Offer has kept goes first.
+// where neither the client nor the stream's own buffer takes more.
 func (s *ServerStream) Write(p []byte, end bool) error {
 	c := s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(s.held) > 0 {
-		kept := s.held
-		if _, err := s.push(kept, end && len(p) == 0, false); err != nil {
-			return err
-		}
-		s.held = kept[:0]
-	}
-	_, err := s.push(p, end, false)
+	_, err := s.push(p, end, s.SendTimeout)
 	return err
 }
 
-// Offer is Write for who must not be held up: what the client does not take
-// now is kept until the next Write. behind tells that there is such a rest.
+// offerPatience is how long who offers waits for a client that takes nothing:
+// one that is only busy will have taken something by then.
+const offerPatience = 50 * time.Millisecond
+
+// Offer is Write for who must not be held up by a client. behind tells that the
+// client does not keep up: further bytes had better be offered to somebody
+// else first. What was offered is taken all the same.
 func (s *ServerStream) Offer(p []byte, end bool) (behind bool, err error) {
 	c := s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(s.held) == 0 {
-		if p, err = s.push(p, end, true); err != nil || len(p) == 0 {
-			return false, err
-		}
+	rest, err := s.push(p, end, offerPatience)
+	if err == ErrStalled {
+		s.held.put(rest)
+		s.held.end = end
+		c.queue.join(s)
+		return true, nil
 	}
-	s.held = append(s.held, p...)
-	return true, nil
+	return false, err
 }
 
-// Held tells how many bytes an Offer has kept.
-func (s *ServerStream) Held() int { return len(s.held) }
+// Finish waits until the client has taken, or the connection is about to send,
+// all that was written.
+func (s *ServerStream) Finish() error {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s.held.size > 0 {
+		if err := s.await(deadline(s.SendTimeout), 0); err != nil {
+			return s.stall(err)
+		}
+	}
+	return s.err
+}
 
 // Flush sends what is held back for the client, without waiting until it has
 // taken it.
@@ -54,42 +64,71 @@ func (s *ServerStream) Flush() error {
 	return s.err
 }
 
-// push appends DATA frames as there is room, and waits where there is none.
-// Offering, it waits only for others of the connection, not for the client, and
+// push appends DATA frames as there is room, and then fills the stream's own
+// buffer. Where that is full it waits, but not for longer than patience, and
 // returns what was not taken. The lock is held.
-func (s *ServerStream) push(p []byte, end, offering bool) (rest []byte, err error) {
+func (s *ServerStream) push(p []byte, end bool, patience time.Duration) (rest []byte, err error) {
 	c := s.c
-	defer c.wakeNext()
-	for turn := 0; len(p) > 0 || end && !s.sendEnd; {
-		if s.err != nil {
-			return p, s.err
+	for turn := 0; len(p) > 0 && s.err == nil; {
+		n := 0
+		if s.held.size == 0 && (turn < turnSize || c.queue.n == 0) {
+			if n = s.room(len(p)); n == 0 {
+				c.flush()
+				n = s.room(len(p))
+			}
 		}
-		n := s.room(len(p))
-		if n == 0 && len(p) > 0 {
-			c.flush()
-			n = s.room(len(p))
-		}
-		switch {
+		switch space := max(s.Hold, turnSize) - s.held.size; {
 		case s.err != nil:
-			return p, s.err
-		case n == 0 && len(p) > 0:
-			late, err := s.await(offering)
-			if late || err != nil {
-				return p, err
-			}
-			turn = 0
-		case turn >= turnSize && c.queue.n > 0:
-			if err := s.yield(); err != nil {
-				return p, err
-			}
-			turn = 0
-		default:
+		case n > 0:
 			s.data(p[:n], end && n == len(p))
 			p = p[n:]
 			turn += n
+		case space > 0:
+			n = min(space, len(p))
+			s.held.put(p[:n])
+			p = p[n:]
+			c.queue.join(s)
+			c.wakeNext()
+		default:
+			c.flush()
+			if err := s.await(deadline(patience), max(s.Hold, turnSize)/2); err == ErrStalled && patience == offerPatience {
+				return p, err
+			} else if err != nil {
+				return p, s.stall(err)
+			}
 		}
 	}
-	return nil, nil
+	if end && s.err == nil && !s.sendEnd {
+		if s.held.size > 0 {
+			s.held.end = true
+		} else {
+			s.data(nil, true)
+		}
+	}
+	return p, s.err
+}
+
+// sendHeld moves a turn's worth of what is held into the output.
+func (s *ServerStream) sendHeld() {
+	for turn := 0; turn < turnSize && s.held.size > 0; {
+		p := s.held.first()
+		n := s.room(len(p))
+		if n == 0 {
+			break
+		}
+		s.data(p[:n], s.held.end && n == s.held.size)
+		s.held.drop(n)
+		turn += n
+	}
+	switch {
+	case s.held.size > 0:
+		s.c.queue.join(s)
+	case s.sendEnd:
+		s.held.end = false
+	}
+	if s.held.size <= s.wanted {
+		s.cond.Broadcast()
+	}
 }
 
 // room is how many of n bytes the next frame may hold.
@@ -133,54 +172,28 @@ func (s *ServerStream) ended() {
 	}
 }
 
-// offerPatience is how long who offers waits for a client that takes nothing:
-// one that is only busy will have taken something by then.
-const offerPatience = 50 * time.Millisecond
-
-// await waits for room. Who stands in the queue for longer than the client may
-// take is reset; late tells that who offers has waited for long enough.
-func (s *ServerStream) await(offering bool) (late bool, err error) {
-	c := s.c
-	limit := s.SendTimeout
-	if offering {
-		limit = offerPatience
-	}
-	until := deadline(limit)
-	c.queue.join(s)
-	defer c.queue.leave(s)
-	for s.queued && s.err == nil {
-		if s.wait(writing, until) {
-			continue
+// await waits until no more than so many bytes are held, or until some time.
+func (s *ServerStream) await(until time.Time, most int) error {
+	s.wanted = most
+	defer func() { s.wanted = 0 }()
+	before := s.held.size
+	for s.held.size > most && s.err == nil {
+		if s.held.size < before { // the client has taken something
+			return nil
 		}
-		if offering {
-			return true, nil
+		if !s.wait(writing, until) {
+			return ErrStalled
 		}
-		return false, s.stall()
 	}
-	return false, s.err
-}
-
-// stall ends a stream whose client takes nothing.
-func (s *ServerStream) stall() error {
-	s.c.resetStream(s.id, Cancel)
-	s.c.close(s, ErrStalled)
-	s.c.flush()
 	return s.err
 }
 
-// yield lets the others that wait go first.
-func (s *ServerStream) yield() error {
-	c := s.c
-	c.queue.join(s)
-	c.wakeNext()
-	for s.queued && s.err == nil {
-		if c.output.full() { // then it is the flush that gives turns
-			c.flush()
-		}
-		if !s.queued {
-			break
-		}
-		s.wait(writing, time.Time{})
+// stall ends a stream for an error; the client that takes nothing has it reset.
+func (s *ServerStream) stall(err error) error {
+	if err == ErrStalled && s.err == nil {
+		s.c.resetStream(s.id, Cancel)
+		s.c.close(s, ErrStalled)
+		s.c.flush()
 	}
 	return s.err
 }
