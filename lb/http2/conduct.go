@@ -7,7 +7,7 @@ import "time"
 type misuse uint8
 
 const (
-	clientResets   misuse = iota // streams that it opened and reset (CVE-2023-44487)
+	clientResets   misuse = iota // streams that it opened and reset, or opened beyond what it may (CVE-2023-44487)
 	serverResets                 // streams that it made us reset (CVE-2025-8671)
 	settingsFrames               // each asks for an answer, and may change every window
 	pingFrames                   // likewise
@@ -43,7 +43,7 @@ func (c *conduct) tick(now time.Time) {
 func (c *conduct) limit(kind misuse) (most int, reason string) {
 	switch kind {
 	case clientResets:
-		return 300 + c.served/2, "client reset too many streams"
+		return 300 + c.served/2, "client opened and reset too many streams"
 	case serverResets:
 		return 100 + c.served/4, "client had too many streams reset"
 	case settingsFrames:

@@ -301,6 +301,7 @@ func answer(s *ServerStream, text string) {
 	p.Status, p.Length = 200, int64(len(text))
 	if s.WriteHead(&HeadOptions{End: text == ""}) == nil && text != "" {
 		_ = s.Write([]byte(text), true)
+		_ = s.Finish()
 	}
 }
 

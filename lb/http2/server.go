@@ -167,6 +167,9 @@ func (c *ServerConn) faulted(err error) error {
 	c.resetStream(e.Stream, e.Code)
 	c.mu.Unlock()
 	c.host.Refused(e.Error())
+	if e.Code == RefusedStream {
+		return c.conduct.count(clientResets, 1) // streams that were reset are still in work
+	}
 	return c.conduct.count(serverResets, 1)
 }
 
