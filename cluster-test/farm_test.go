@@ -113,10 +113,7 @@ func (f *farm) text() string {
 			lines += fmt.Sprintf("server %s fail_timeout=%s;\n", s.addr, failTimeout)
 		}
 	}
-	method := "least_conn;"
-	if f.loose {
-		method = ""
-	} else {
+	if !f.loose {
 		lines += "sticky cookie srv_id expires=1h path=/;"
 	}
 	return fmt.Sprintf(`error_log error.log notice;
@@ -128,7 +125,6 @@ http {
     map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
     upstream farm {
         %s
-        %s
     }
     server {
         listen %s;
@@ -139,5 +135,5 @@ http {
         }
     }
 }
-`, method, lines, f.addr)
+`, lines, f.addr)
 }
