@@ -176,6 +176,9 @@ func (w *walk) find() (*location, request.Verdict) {
 	}
 	hit := w.srv.locations.Find(r.Path, r)
 	if hit.Redirect != nil {
+		if r.Explains() {
+			r.Explainf("location: %s is not there, but is with a slash at its end", r.Path)
+		}
 		r.Reply.Location = hit.Redirect
 		if len(r.Args) > 0 {
 			to := append(append(append(r.Arena().Take(), hit.Redirect...), '?'), r.Args...)

@@ -105,6 +105,8 @@ func (w *walk) explainContent(h request.Handler, last bool) {
 		w.r.Explainf("content: %s, which is not in force yet", conf.Pending)
 	case conf.StubStatus:
 		w.r.Explainf("content: stub_status")
+	case conf.Proxy != nil && conf.Proxy.GRPC:
+		w.r.Explainf("content: grpc_pass %s in %s", conf.Proxy.URL.Value, conf.Proxy.Pos)
 	case conf.Proxy != nil:
 		w.r.Explainf("content: proxy_pass %s in %s", conf.Proxy.URL.Value, conf.Proxy.Pos)
 	default:
