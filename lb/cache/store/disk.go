@@ -136,8 +136,12 @@ func (z *Zone) isOurs(path string) (bool, error) {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	var first [len(magic)]byte
-	if _, err = f.ReadAt(first[:], 0); err != nil && err != io.EOF && !errors.Is(err, syscall.EISDIR) {
+	n, err := f.ReadAt(first[:], 0)
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return false, nil
+	case err != nil && err != io.EOF:
 		return false, err
 	}
-	return string(first[:]) == magic, nil
+	return looksOurs(first[:n]), nil
 }

@@ -133,12 +133,22 @@ type prologueInfo struct {
 	sum                           uint32
 }
 
+// looksOurs tells whether the first bytes of a file can be ours: as written,
+// cut off, or zeros, as a loss of power leaves files that were not yet written.
+// Nobody else's are worth anything then either.
+func looksOurs(b []byte) bool {
+	n := min(len(b), len(magic))
+	return string(b[:n]) == magic[:n] || string(b[:n]) == blank[:n]
+}
+
+const blank = "\x00\x00\x00\x00\x00\x00\x00\x00"
+
 // parsePrologue reads the first bytes of a file.
 func parsePrologue(b []byte) (p prologueInfo, err error) {
-	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
+	if !looksOurs(b) {
 		return p, errForeign
 	}
-	if len(b) < prologueSize {
+	if len(b) < prologueSize || b[0] == 0 {
 		return p, errBroken
 	}
 	if binary.LittleEndian.Uint32(b[8:]) != formatVersion {

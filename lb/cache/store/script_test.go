@@ -42,7 +42,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.
 //	write F TEXT | commit F | abort F
 //	read R                  the next piece
 //	interrupt R | close R
-//	damage KEY HOW [N]      cut N bytes off, flip byte N, foreign, remove, touch
+//	damage KEY HOW [N]      cut N bytes off, flip byte N, zeros N, foreign, remove, touch
 //	fault OP ERRNO | free N | mend    what the disk does from now on
 //	advance T               let time pass
 //	state                   sizes
@@ -449,6 +449,8 @@ func (s *script) damage(args []string) {
 			}
 			content[at] ^= 0x40
 			err = os.WriteFile(path, content, 0o600)
+		case "zeros":
+			err = os.WriteFile(path, make([]byte, s.number(args[2])), 0o600)
 		case "foreign":
 			err = os.WriteFile(path, []byte("something else"), 0o600)
 		case "touch":
