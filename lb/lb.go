@@ -46,6 +46,7 @@ type Balancer struct {
 	outputs     sync.Pool // of *[]byte, see job.borrow
 	streams     sync.Pool // of *streamJob
 	workers     http2.Workers
+	connWorkers connWorkers
 
 	current     atomic.Pointer[generation]
 	numbers     atomic.Uint64 // of generations
@@ -79,10 +80,11 @@ func New(o Options) (*Balancer, error) {
 		conns: map[*conn]struct{}{}, empty: make(chan struct{}), stop: make(chan struct{}),
 	}
 	b.sockets = listen.New(listen.Config{
-		Accept: func(nc net.Conn, s *listen.Socket) { go b.serve(nc, s) },
+		Accept: func(nc net.Conn, s *listen.Socket) { b.connWorkers.serve(accepted{nc, s}) },
 		Report: func(err error) { o.Log.Logf(errorlog.Alert, 0, "%v", err) },
 	})
 	b.table.Now = wire.Now
+	b.connWorkers.handle = b.serve
 	b.jobs.New = func() any { return newJob() }
 	b.outputs.New = func() any { out := make([]byte, outputSize); return &out }
 	b.streams.New = func() any { return newStreamJob() }
@@ -276,6 +278,7 @@ func (b *Balancer) Close() error {
 	last := len(b.conns) == 0
 	b.mu.Unlock()
 	err := b.sockets.Close()
+	b.connWorkers.end()
 	if last {
 		err = errors.Join(err, b.closeWatchers())
 	}
