@@ -34,7 +34,8 @@ func Known(name []byte) FieldID {
 		if id == FieldOther {
 			return FieldOther
 		}
-		if known := fieldNames[id]; len(known) == len(name) && equalFoldString(name, known) {
+		// Most names come as they are written here, and equality is found faster.
+		if known := fieldNames[id]; string(name) == known || len(known) == len(name) && equalFoldString(name, known) {
 			return id
 		}
 	}
