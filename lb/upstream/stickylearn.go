@@ -81,7 +81,17 @@ func (s *Sessions) Tie(key SessionKey, server ServerID, create bool, now int64) 
 	if !create && (i == 0 || s.order.at(i).Server == 0 || s.past(i, now)) {
 		return
 	}
-	s.put(i, LearnedSession{Key: key, Server: server, Seen: now}, 0)
+	s.put(i, LearnedSession{Key: key, Server: server, Seen: s.notBefore(now)}, 0)
+}
+
+// notBefore returns now, or the last use of any session if that is later: after
+// a clock that was set back what is used now still comes first, where it is
+// found at once.
+func (s *Sessions) notBefore(now int64) int64 {
+	if newest := s.order.newest(); newest != 0 {
+		return max(now, s.order.at(newest).Seen)
+	}
+	return now
 }
 
 // Delete makes the table forget a session, and keep in mind that it did, so
@@ -90,7 +100,7 @@ func (s *Sessions) Delete(key SessionKey, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := s.index[key]; i != 0 {
-		s.put(i, LearnedSession{Key: key, Seen: now}, 0)
+		s.put(i, LearnedSession{Key: key, Seen: s.notBefore(now)}, 0)
 	}
 }
 

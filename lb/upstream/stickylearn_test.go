@@ -68,6 +68,19 @@ func TestLearnedSessions(t *testing.T) {
 	find(6, 128+3600, 6)
 }
 
+// TestSessionsOverClockChanges: a clock that is set back confuses no order and
+// ends no session early.
+func TestSessionsOverClockChanges(t *testing.T) {
+	t.Parallel()
+	s := NewSessions(sessionSize*2, time.Minute)
+	s.Tie(key(1), 1, true, 3600*sec)
+	s.Tie(key(2), 2, true, 10*sec)
+	s.Tie(key(3), 3, true, 11*sec)
+	if one, two, three := s.Find(key(1), 12*sec), s.Find(key(2), 12*sec), s.Find(key(3), 12*sec); one != 0 || two != 2 || three != 3 {
+		t.Errorf("found %d, %d, %d", one, two, three)
+	}
+}
+
 // table is what a table holds, in its order.
 func table(s *Sessions) []LearnedSession { return s.Export(0) }
 
