@@ -19,6 +19,10 @@ type Question struct {
 	URL    string     // absolute: http://example.com/path?query
 	Header []string   // fields, "Name: value"
 	Client netip.Addr // 127.0.0.1 if it is invalid
+
+	// Answer tells upstreams what the names stand for that they would follow;
+	// nil: they have no servers by these.
+	Answer func(*Prepared)
 }
 
 // Explain tells which way a request takes through a configuration, step by
@@ -46,6 +50,9 @@ func Explain(o Options, conf *config.Config, q Question) (lines []string, err er
 		return nil, err
 	}
 	defer c.g.close()
+	if q.Answer != nil {
+		q.Answer(&Prepared{b: b, c: c})
+	}
 	c.takeOver()
 	site, err := c.g.asked(&q)
 	if err != nil {

@@ -33,5 +33,10 @@ func (o *Options) explain(q lb.Question) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lb.Explain(lb.Options{Version: o.Version, Resolver: discovery.New()}, cfg, q)
+	names := discovery.New()
+	q.Answer = func(p *lb.Prepared) {
+		stop := newFeed(nil, names, nil).foresee(p)
+		stop()
+	}
+	return lb.Explain(lb.Options{Version: o.Version, Resolver: names}, cfg, q)
 }
