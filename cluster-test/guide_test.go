@@ -20,7 +20,7 @@ func TestGuideConfigurations(t *testing.T) {
 		names []string // words of the lines that must be told
 	}{
 		{"nodejs-guide-basic.conf", []string{
-			`"proxy_cache_path" is not in force yet`, `"proxy_cache" is not in force yet`, `"listen ... http2"`,
+			"stores only replies that say themselves how long they are fresh", `"listen ... http2"`,
 			"blank but not empty", "https:// here",
 		}},
 		{"nodejs-guide-enhanced.conf", []string{

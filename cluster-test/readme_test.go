@@ -80,8 +80,8 @@ func TestExampleConfigurations(t *testing.T) {
 		warnings []string // a part of each, in order
 	}{
 		{"examples/nodejs-basic.conf", nil},
-		{"examples/nodejs-guide-basic.conf", []string{"blank but not empty", `"listen ... http2" directive is deprecated`, "https:// here"}},
-		{"examples/nodejs-guide-enhanced.conf", []string{`"listen ... http2" directive is deprecated`, "https:// here"}},
+		{"examples/nodejs-guide-basic.conf", []string{"blank but not empty", `"listen ... http2" directive is deprecated`, "without \"proxy_cache_valid\"", "https:// here"}},
+		{"examples/nodejs-guide-enhanced.conf", []string{`"listen ... http2" directive is deprecated`, "without \"proxy_cache_valid\"", "https:// here"}},
 		{"examples/status.conf", nil},
 		{"vagrant/weir.conf", nil},
 	}

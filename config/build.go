@@ -156,7 +156,7 @@ func free(_ *scope, d *Directive) error {
 func rowIndex() map[string][]*row {
 	index := map[string][]*row{}
 	for _, table := range [][]row{
-		mainRows(), httpRows(), http2Rows(), requestRows(), contentRows(), tlsRows(), proxyRows(), grpcRows(), upstreamRows(), healthRows(),
+		mainRows(), httpRows(), http2Rows(), requestRows(), contentRows(), tlsRows(), proxyRows(), cacheRows(), grpcRows(), upstreamRows(), healthRows(),
 		streamRows(), clusterRows(), otherRows(),
 	} {
 		for i := range table {

@@ -49,6 +49,9 @@ func (b *builder) check() error {
 	if err := b.checkHealth(); err != nil {
 		return err
 	}
+	if err := b.checkCaches(); err != nil {
+		return err
+	}
 	return b.checkProxies()
 }
 

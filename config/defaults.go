@@ -61,6 +61,7 @@ func defaultProxySettings(o *Options) ProxySettings {
 		MaxTempFileSize:  1 << 30,
 		TempPath:         TempPath{Path: absolute(o.StateDir, "proxy_temp"), Levels: [3]int{1, 2, 0}},
 		NextUpstream:     NextError | NextTimeout,
+		Cache:            defaultCacheSettings(),
 		TLS: ProxyTLS{
 			Ciphers:      "DEFAULT",
 			Protocols:    []string{"TLSv1.2", "TLSv1.3"},

@@ -8,6 +8,25 @@ func (b *builder) lint() {
 		b.lintMap(m)
 	}
 	b.lintSchemes()
+	b.lintCaches()
+}
+
+// lintCaches finds caches that store nothing unless the replies ask for it,
+// which those of most applications do not.
+func (b *builder) lintCaches() {
+	warned := map[Pos]bool{}
+	for _, l := range b.locations() {
+		c := &l.ProxySettings.Cache
+		if l.Proxy == nil || c.Zone.IsZero() || len(c.Valid) > 0 || warned[c.Zone.Pos] {
+			continue
+		}
+		warned[c.Zone.Pos] = true
+		b.cfg.Warnings = append(b.cfg.Warnings, Warning{
+			Pos:  c.Zone.Pos,
+			Msg:  `"proxy_cache" without "proxy_cache_valid" stores only replies that say themselves how long they are fresh`,
+			Hint: `most applications do not; "proxy_cache_valid 200 1m;" would store theirs`,
+		})
+	}
 }
 
 // lintMap finds the map of the WebSocket recipe with one space where an empty

@@ -96,6 +96,7 @@ type HTTP struct {
 	SplitClients []*SplitClients
 	Matches      []*Match     // of health checks
 	LogFormats   []*LogFormat // combined first, then those of the file
+	CachePaths   []*CachePath
 
 	StickyKeys        []StickyKey // the first one seals
 	StickyAcceptNginx FlagMode

@@ -76,6 +76,7 @@ type ProxySettings struct {
 	Bind              ProxyBind
 	SocketKeepalive   bool
 	TLS               ProxyTLS
+	Cache             CacheSettings
 }
 
 // Busy gives the limit of proxy_busy_buffers_size in bytes.

@@ -109,14 +109,6 @@ func comingRows() []row {
 		return rowsOf(row{in: in, args: a, state: Coming, many: true}, names)
 	}
 	return join(
-		many(InHTTP, argsMore2, "proxy_cache_path"),
-		many(inHTTPAll, argsMore1, "proxy_cache_bypass proxy_no_cache proxy_cache_purge proxy_cache_valid"),
-		many(inHTTPAll, argsMore1, "proxy_cache_methods proxy_cache_use_stale"),
-		soon(inHTTPAll, args1, "proxy_cache proxy_cache_key proxy_cache_lock_age proxy_cache_lock_timeout "+
-			"proxy_cache_max_range_offset proxy_cache_min_uses slice proxy_store"),
-		soon(inHTTPAll, args1|args2|args3, "proxy_store_access"),
-		soon(inHTTPAll, argsFlag, "proxy_cache_background_update proxy_cache_convert_head proxy_cache_lock "+
-			"proxy_cache_revalidate proxy_force_ranges proxy_cache_rfc"),
 
 		soon(InServer|InLocation|InLocationIf, args1, "status_zone"),
 		rowsOf(row{in: InLocation, args: args0 | args1, state: Coming, set: pending}, "api"),

@@ -93,6 +93,9 @@ func (c *compiler) http(h *config.HTTP) error {
 			return err
 		}
 	}
+	if err := c.caches(h); err != nil {
+		return err
+	}
 	servers := make([]*server, len(h.Servers))
 	for i, s := range h.Servers {
 		var err error

@@ -37,6 +37,14 @@ func origin(c *lbtest.Call) {
 		c.Close()
 	case what == "hang":
 		c.Hang()
+	case what == "told": // as X-Status and X-Body say
+		status, err := strconv.Atoi(c.Field("X-Status"))
+		if err != nil {
+			status = 200
+		}
+		c.Answer(status, c.Field("X-Body"), fields...)
+	case what == "asked": // with these conditions
+		c.Answer(200, "Range: "+c.Field("Range")+", If-None-Match: "+c.Field("If-None-Match")+", method: "+c.Method+"\n", fields...)
 	case what == "peer": // where the request comes from
 		host, _, err := net.SplitHostPort(c.Conn.RemoteAddr().String())
 		if err != nil {

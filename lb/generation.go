@@ -32,6 +32,7 @@ type generation struct {
 	folded   map[string]*pool     // the same, by names in lower case
 	sessions map[string]*sessions // zones of learned sessions, by name
 
+	caches caches
 	logs   *accesslog.Set
 	errors []*errorlog.Logger // to be given back
 
@@ -168,6 +169,7 @@ func (g *generation) leaveTunnel() {
 
 // close gives back what the generation has opened.
 func (g *generation) close() {
+	g.caches.close()
 	if g.logs != nil {
 		_ = g.logs.Close() // a log that cannot be written has said so
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/cache"
 	"github.com/weir-lb/weir/lb/cert"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http2"
@@ -39,6 +40,7 @@ type Balancer struct {
 	tickets     *cert.TicketKeys
 	clock       clock
 	table       upstream.Table
+	caches      cache.Set
 	transients  transients
 	trimmer     trimmer
 	pages       sync.Map  // pageKey → []byte
@@ -134,6 +136,7 @@ func (b *Balancer) Prepare(conf *config.Config) (*Prepared, error) {
 func (p *Prepared) Start() (retired <-chan struct{}) {
 	b := p.b
 	p.c.takeOver()
+	p.c.g.caches.start()
 	old := b.current.Swap(p.c.g)
 	p.c.g.closeForeign(old)
 	if err := p.change.Commit(); err != nil {
@@ -286,6 +289,7 @@ func (b *Balancer) Close() error {
 		for _, z := range g.zones {
 			z.idle.Close()
 		}
+		g.caches.close()
 	}
 	b.transients.close()
 	return err

@@ -23,6 +23,7 @@ import (
 // a `limit_except` block, which are nameless locations.
 type location struct {
 	conf     *config.Location
+	gen      *generation
 	internal bool
 	script   *route.Script
 	branches []*location // bodies of the script's `if` blocks
@@ -77,7 +78,7 @@ type shuns struct{ msie6, safari bool }
 // location compiles one location.
 func (c *compiler) location(conf *config.Location) (*location, error) {
 	l := &location{
-		conf: conf, internal: conf.Internal, defaultType: []byte(conf.DefaultType),
+		conf: conf, gen: c.g, internal: conf.Internal, defaultType: []byte(conf.DefaultType),
 		keepaliveTimeout: conf.KeepaliveTimeout,
 	}
 	if l.aliasCut = len(conf.Root.Prefix); conf.Root.Alias && l.aliasCut == 0 {
@@ -236,6 +237,9 @@ func (c *compiler) serving(l *location) error {
 		if err != nil {
 			return err
 		}
+		if h.Source, err = c.cached(l, h.Source); err != nil {
+			return err
+		}
 		l.handlers = append(l.handlers, h)
 	default:
 		h, err := static.NewFiles(&l.conf.Settings, static.Options{Variables: c.g.table, EscapePath: route.AppendEscapedPath})
@@ -278,6 +282,13 @@ func (l *location) Catches(status int) bool {
 	}
 	_, ok := l.pages.Find(status, nil)
 	return ok
+}
+
+// Hold implements request.Site; it is called while a request holds the
+// generation, so that this has not ended.
+func (l *location) Hold() (release func()) {
+	l.gen.users.Add(1)
+	return l.gen.release
 }
 
 // limitRate sets what `limit_rate` says.

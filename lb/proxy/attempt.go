@@ -172,5 +172,8 @@ func (x *exchange) verb() request.Verb {
 	if x.h.Method != nil {
 		return request.VerbOf(x.h.Method.Value(x.r))
 	}
+	if x.r.Wish.Get {
+		return request.VerbGet
+	}
 	return x.r.Verb
 }

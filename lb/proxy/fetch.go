@@ -100,6 +100,7 @@ func (h *Fetcher) Fetch(r *request.Request) (request.Incoming, request.Verdict) 
 	x := exchanges.Get().(*exchange)
 	defer x.freeUnanswered()
 	x.h, x.r, x.via = h, r, h.via
+	r.Fault = request.FaultNone
 
 	// Where to: the group of the location, or the one its variables name.
 	if status := x.aim(); status != 0 {
@@ -192,6 +193,7 @@ func (x *exchange) noPeer(err error) request.Verdict {
 		return x.giveUp(&failure{status: statusClientGone, client: true, message: "client prematurely closed connection while waiting in the upstream queue"})
 	}
 	x.r.Logf(errorlog.Error, "%v "+connecting, err)
+	x.r.Fault = request.FaultError
 	return x.r.Reject(502)
 }
 
@@ -227,7 +229,7 @@ func (x *exchange) paused() {
 }
 
 func (x *exchange) watch() {
-	if !x.watching && !x.h.IgnoreClientAbort {
+	if !x.watching && !x.h.IgnoreClientAbort && !x.r.Wish.Stay {
 		x.watching = true
 		x.r.Out.Watch(x.onGone)
 	}

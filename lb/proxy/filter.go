@@ -16,7 +16,6 @@ func (d *delivery) filter() {
 	h, r := &d.h.rules, d.r
 	head := &r.Upstream
 	r.Reply.Head = head
-	http1.SkipHopByHop(head)
 	r.Reply.Hurry = !h.Buffering
 	for i := range head.Fields {
 		f := &head.Fields[i]

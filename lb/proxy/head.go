@@ -67,7 +67,7 @@ func (x *exchange) writeHead() {
 	dst := x.out[:0]
 	if h.Method != nil {
 		dst = h.Method.Append(dst, r)
-	} else if r.Verb == request.VerbGet { // an internal redirect may have made it one
+	} else if x.verb() == request.VerbGet { // a cache wants one, or an internal redirect may have made it one
 		dst = append(dst, "GET"...)
 	} else {
 		dst = append(dst, r.MethodName()...)
@@ -90,6 +90,7 @@ func (x *exchange) writeHead() {
 		}
 		dst = append(dst, "\r\n"...)
 	}
+	dst = x.writeWish(dst)
 	dst = x.writeFraming(dst)
 	if te, ok := r.Head.Get(request.FieldTE); ok && h.passTE && bytes.Contains(bytes.ToLower(te), []byte("trailers")) {
 		dst = append(dst, "TE: trailers\r\n"...)
@@ -140,6 +141,29 @@ func (x *exchange) writeFraming(dst []byte) []byte {
 	return dst
 }
 
+// conditional are the fields that a cache keeps from the upstream, since it
+// answers them itself from the whole reply.
+const conditional = 1<<request.FieldIfMatch | 1<<request.FieldIfModifiedSince | 1<<request.FieldIfNoneMatch |
+	1<<request.FieldIfRange | 1<<request.FieldIfUnmodifiedSince | 1<<request.FieldRange
+
+// writeWish writes what a cache asks for, unless proxy_set_header decides.
+func (x *exchange) writeWish(dst []byte) []byte {
+	w := &x.r.Wish
+	for _, f := range [...]struct {
+		id    request.FieldID
+		value []byte
+	}{{request.FieldIfNoneMatch, w.ETag}, {request.FieldIfModifiedSince, w.LastModified}, {request.FieldRange, w.Range}} {
+		if f.value == nil || x.h.strip.known&(1<<f.id) != 0 {
+			continue
+		}
+		dst = append(dst, f.id.String()...)
+		dst = append(dst, ": "...)
+		dst = append(dst, f.value...)
+		dst = append(dst, "\r\n"...)
+	}
+	return dst
+}
+
 // choose marks which of the client's fields stay behind.
 func (x *exchange) choose() {
 	head := &x.r.Head
@@ -149,7 +173,7 @@ func (x *exchange) choose() {
 	http1.SkipHopByHop(head)
 	for i := range head.Fields {
 		if f := &head.Fields[i]; !f.Skip {
-			f.Skip = x.h.strip.has(head, f)
+			f.Skip = x.h.strip.has(head, f) || x.r.Wish.Whole && conditional&(1<<f.ID) != 0
 		}
 	}
 }

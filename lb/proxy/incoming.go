@@ -7,13 +7,15 @@ import (
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/http1"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/wire"
 )
 
 // answer makes the exchange the reply's body: it is request.Incoming from now
-// on.
+// on. What is meant for the connection only ends here.
 func (x *exchange) answer() {
+	http1.SkipHopByHop(&x.r.Upstream)
 	x.doing = readingBody
 	x.answered = true
 	p := &x.r.Reply

@@ -215,7 +215,21 @@ func (x *exchange) giveUp(f *failure) request.Verdict {
 		x.r.LogError(errorlog.Info, f.message)
 		x.r.Reply.Broken = true
 	}
+	x.r.Fault = f.fault()
 	return x.r.Reject(f.status)
+}
+
+// fault is the failure as a cache sees it, which may have something older.
+func (f *failure) fault() request.Fault {
+	switch f.kind {
+	case config.NextError:
+		return request.FaultError
+	case config.NextTimeout:
+		return request.FaultTimeout
+	case config.NextInvalidHeader:
+		return request.FaultInvalid
+	}
+	return request.FaultNone
 }
 
 // describe notes for the error log which URL an attempt is for.

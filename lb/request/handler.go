@@ -31,6 +31,9 @@ func (r *Request) Reject(status int) Verdict {
 type Site interface {
 	// Catches tells whether an error_page stands ready for a status.
 	Catches(status int) bool
+	// Hold keeps the configuration that the request belongs to in being for work
+	// that outlasts the request, until release is called.
+	Hold() (release func())
 }
 
 // RedirectTo is the verdict of a handler that hands the request on to another

@@ -112,6 +112,10 @@ type Facts struct {
 	Explanation          *Explanation // nil: the request is in earnest
 	Proxying             []byte       // URL of the attempt that runs, for the error log; set by the proxy
 
+	Cached Cached
+	Wish   Wish
+	Fault  Fault // of the last fetch
+
 	// RateLimit and RateAfter hold `limit_rate` in bytes per second (0: none)
 	// and `limit_rate_after` in bytes. RateSet tells that `set $limit_rate` or
 	// X-Accel-Limit-Rate has the last word over the directive.

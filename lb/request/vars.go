@@ -30,6 +30,7 @@ func AddVariables(t *variable.Table, env Env) {
 	addFields(t)
 	addReply(t)
 	addUpstream(t)
+	addCacheFacts(t)
 	addCaptures(t)
 }
 

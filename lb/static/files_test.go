@@ -341,7 +341,7 @@ func TestFileTruncatedWhileSent(t *testing.T) {
 	}
 	defer file.Close()
 	r, out, lines := newRequest(t, "GET /f.txt")
-	send(r, file, Range{0, 37})
+	send(r, file, request.Range{End: 37})
 	if !r.Reply.Broken || out.ended || len(*lines) != 1 || !strings.HasSuffix((*lines)[0], `f.txt" was truncated while it was sent`) {
 		t.Errorf("broken %v, ended %v, log %q", r.Reply.Broken, out.ended, *lines)
 	}

@@ -15,7 +15,7 @@ import (
 
 // reply sends a file, or what of it the client asked for.
 func (f *Files) reply(r *request.Request, file *os.File, info fs.FileInfo) request.Verdict {
-	size, v := info.Size(), Validators{LastModified: info.ModTime().Truncate(time.Second)}
+	size, v := info.Size(), request.Validators{LastModified: info.ModTime().Truncate(time.Second)}
 	if f.etag {
 		arena := r.Arena()
 		v.ETag = arena.Keep(AppendETag(arena.Take(), v.LastModified, size))
@@ -26,45 +26,45 @@ func (f *Files) reply(r *request.Request, file *os.File, info fs.FileInfo) reque
 		// page is not what was asked for.
 		f.fill(p, r, v)
 		p.LastModified, p.Length = time.Time{}, size
-		return send(r, file, Range{0, size})
+		return send(r, file, request.Range{End: size})
 	}
 	r.ErrStatus = 0
-	switch Condition(&r.Head, v, f.modified) {
+	switch request.Condition(&r.Head, v, f.modified) {
 	case http.StatusPreconditionFailed:
 		return r.Reject(http.StatusPreconditionFailed)
 	case http.StatusNotModified:
 		f.fill(p, r, v)
 		p.Status, p.ContentType, p.Length, p.NoBody = http.StatusNotModified, nil, -1, true
-		return send(r, file, Range{})
+		return send(r, file, request.Range{})
 	}
-	var few [8]Range
-	ranges, outcome := few[:0], RangeIgnored
-	if value, ok := r.Head.Get(request.FieldRange); ok && RangeHolds(&r.Head, v) {
-		ranges, outcome = ParseRanges(ranges, value, size, f.maxRanges)
+	var few [8]request.Range
+	ranges, outcome := few[:0], request.RangeIgnored
+	if value, ok := r.Head.Get(request.FieldRange); ok && request.RangeHolds(&r.Head, v) {
+		ranges, outcome = request.ParseRanges(ranges, value, size, f.maxRanges)
 	}
 	switch outcome {
-	case RangeUnsatisfiable:
+	case request.RangeUnsatisfiable:
 		arena := r.Arena()
-		p.Add("Content-Range", arena.Keep(AppendUnsatisfied(arena.Take(), size)))
+		p.Add("Content-Range", arena.Keep(request.AppendUnsatisfied(arena.Take(), size)))
 		return r.Reject(http.StatusRequestedRangeNotSatisfiable)
-	case RangePartial:
+	case request.RangePartial:
 		f.fill(p, r, v)
 		p.Status = http.StatusPartialContent
 		if len(ranges) > 1 {
 			return sendParts(r, file, size, ranges)
 		}
 		arena := r.Arena()
-		p.Add("Content-Range", arena.Keep(AppendContentRange(arena.Take(), ranges[0], size)))
+		p.Add("Content-Range", arena.Keep(request.AppendContentRange(arena.Take(), ranges[0], size)))
 		p.Length = ranges[0].Len()
 		return send(r, file, ranges[0])
 	}
 	f.fill(p, r, v)
 	p.Ranges, p.Length = f.maxRanges != 0, size
-	return send(r, file, Range{0, size})
+	return send(r, file, request.Range{End: size})
 }
 
 // fill sets what all replies with a file have in common.
-func (f *Files) fill(p *request.Reply, r *request.Request, v Validators) {
+func (f *Files) fill(p *request.Reply, r *request.Request, v request.Validators) {
 	p.Status, p.Local, p.Cacheable = http.StatusOK, true, true
 	p.ContentType = f.types.Of(r.Path)
 	p.ETag, p.LastModified = v.ETag, v.LastModified
@@ -81,7 +81,7 @@ func AppendETag(dst []byte, modified time.Time, size int64) []byte {
 }
 
 // send writes the head and one part of the file.
-func send(r *request.Request, file *os.File, part Range) request.Verdict {
+func send(r *request.Request, file *os.File, part request.Range) request.Verdict {
 	err := r.Out.Begin()
 	if err == nil && !r.Reply.NoBody && part.Len() > 0 {
 		err = r.Out.SendFile(file, part.Start, part.Len())
@@ -90,8 +90,8 @@ func send(r *request.Request, file *os.File, part Range) request.Verdict {
 }
 
 // sendParts writes the head and several parts as multipart/byteranges.
-func sendParts(r *request.Request, file *os.File, size int64, ranges []Range) request.Verdict {
-	m := NewMultipart(r.Reply.ContentType, size)
+func sendParts(r *request.Request, file *os.File, size int64, ranges []request.Range) request.Verdict {
+	m := request.NewMultipart(r.Reply.ContentType, size)
 	r.Reply.ContentType = m.ContentType()
 	r.Reply.Length = m.Length(ranges)
 	err := r.Out.Begin()

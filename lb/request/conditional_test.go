@@ -1,11 +1,10 @@
-package static
+package request
 
 import (
 	"testing"
 	"time"
 
 	"github.com/weir-lb/weir/config"
-	"github.com/weir-lb/weir/lb/request"
 )
 
 func TestParseDate(t *testing.T) {
@@ -94,23 +93,23 @@ func TestConditionWithoutDate(t *testing.T) {
 	t.Parallel()
 	const date = "Sun, 06 Nov 1994 08:49:37 GMT"
 	tests := []struct {
-		field request.FieldID
+		field FieldID
 		value string
 		want  int
 	}{
-		{request.FieldIfModifiedSince, date, 0},
-		{request.FieldIfUnmodifiedSince, date, 412},
-		{request.FieldIfNoneMatch, `"a"`, 304},
+		{FieldIfModifiedSince, date, 0},
+		{FieldIfUnmodifiedSince, date, 412},
+		{FieldIfNoneMatch, `"a"`, 304},
 	}
 	for _, test := range tests {
-		var h request.Head
+		var h Head
 		h.Reset(nil)
 		h.Add([]byte(test.field.String()), []byte(test.value))
 		if got := Condition(&h, Validators{ETag: []byte(`"a"`)}, config.ModifiedSinceExact); got != test.want {
 			t.Errorf("%v: %s: got %d, want %d", test.field, test.value, got, test.want)
 		}
 	}
-	var h request.Head
+	var h Head
 	h.Reset(nil)
 	if !RangeHolds(&h, Validators{}) {
 		t.Error("a range without If-Range does not hold")
@@ -118,32 +117,5 @@ func TestConditionWithoutDate(t *testing.T) {
 	h.Add([]byte("If-Range"), []byte(date))
 	if RangeHolds(&h, Validators{}) {
 		t.Error("a range holds for a date that is not known")
-	}
-}
-
-func TestTypes(t *testing.T) {
-	types := NewTypes(&config.Settings{DefaultType: "x/y", Types: map[string]string{"html": "text/html", "tar.gz": "never", "gz": "application/gzip"}})
-	tests := []struct{ path, want string }{
-		{"/a.html", "text/html"},
-		{"/a.HtmL", "text/html"},
-		{"/a.tar.gz", "application/gzip"},
-		{"/a.html/b", "x/y"},
-		{"/a", "x/y"},
-		{"/a.", "x/y"},
-		{"/.html", "text/html"},
-		{"", "x/y"},
-		{"/a.html0123456789012345678901234567890123456789", "x/y"},
-	}
-	for _, test := range tests {
-		if got := string(types.Of([]byte(test.path))); got != test.want {
-			t.Errorf("%s: got %s, want %s", test.path, got, test.want)
-		}
-	}
-	if got := NewTypes(&config.Settings{}).Of([]byte("/a")); got != nil {
-		t.Errorf("without a default: %q", got)
-	}
-	path := []byte("/a.HtmL")
-	if n := testing.AllocsPerRun(100, func() { types.Of(path) }); n != 0 {
-		t.Errorf("%v allocations", n)
 	}
 }

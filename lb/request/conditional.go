@@ -1,4 +1,4 @@
-package static
+package request
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
-	"github.com/weir-lb/weir/lb/request"
 )
 
 // Validators are what tells one state of a resource from another (RFC 9110,
@@ -22,15 +21,15 @@ type Validators struct {
 //
 // Unlike RFC 9110, 13.2.2, but like nginx, If-None-Match does not overrule
 // If-Modified-Since: both must say that nothing changed.
-func Condition(h *request.Head, v Validators, mode config.ModifiedSince) int {
-	if since, ok := h.Get(request.FieldIfUnmodifiedSince); ok && !unmodifiedSince(since, v) {
+func Condition(h *Head, v Validators, mode config.ModifiedSince) int {
+	if since, ok := h.Get(FieldIfUnmodifiedSince); ok && !unmodifiedSince(since, v) {
 		return http.StatusPreconditionFailed
 	}
-	if list, ok := h.Get(request.FieldIfMatch); ok && !Matches(list, v.ETag, false) {
+	if list, ok := h.Get(FieldIfMatch); ok && !Matches(list, v.ETag, false) {
 		return http.StatusPreconditionFailed
 	}
-	since, bySince := h.Get(request.FieldIfModifiedSince)
-	list, byMatch := h.Get(request.FieldIfNoneMatch)
+	since, bySince := h.Get(FieldIfModifiedSince)
+	list, byMatch := h.Get(FieldIfNoneMatch)
 	if !bySince && !byMatch || bySince && modifiedSince(since, v, mode) || byMatch && !Matches(list, v.ETag, true) {
 		return 0
 	}
@@ -91,8 +90,8 @@ func Matches(list, etag []byte, weak bool) bool {
 
 // RangeHolds tells whether If-Range, where it is there, lets Range apply
 // (RFC 9110, 13.1.5): its tag or date must be that of the resource.
-func RangeHolds(h *request.Head, v Validators) bool {
-	condition, ok := h.Get(request.FieldIfRange)
+func RangeHolds(h *Head, v Validators) bool {
+	condition, ok := h.Get(FieldIfRange)
 	if !ok {
 		return true
 	}
@@ -101,4 +100,29 @@ func RangeHolds(h *request.Head, v Validators) bool {
 	}
 	t, ok := ParseDate(condition)
 	return ok && !v.LastModified.IsZero() && t.Equal(v.LastModified)
+}
+
+// Precondition judges like Condition, in the order of RFC 9110, 13.2.2:
+// If-Match overrules If-Unmodified-Since, and If-None-Match overrules
+// If-Modified-Since, which holds for the same date and later ones.
+func Precondition(h *Head, v Validators) int {
+	if list, ok := h.Get(FieldIfMatch); ok {
+		if !Matches(list, v.ETag, false) {
+			return http.StatusPreconditionFailed
+		}
+	} else if since, ok := h.Get(FieldIfUnmodifiedSince); ok && !v.LastModified.IsZero() && !unmodifiedSince(since, v) {
+		if _, isDate := ParseDate(since); isDate {
+			return http.StatusPreconditionFailed
+		}
+	}
+	if list, ok := h.Get(FieldIfNoneMatch); ok {
+		if Matches(list, v.ETag, true) {
+			return http.StatusNotModified
+		}
+		return 0
+	}
+	if since, ok := h.Get(FieldIfModifiedSince); ok && !modifiedSince(since, v, config.ModifiedSinceBefore) {
+		return http.StatusNotModified
+	}
+	return 0
 }

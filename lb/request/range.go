@@ -1,4 +1,4 @@
-package static
+package request
 
 import (
 	"math"
@@ -28,7 +28,7 @@ const (
 // would cost more than they save.
 func ParseRanges(dst []Range, value []byte, length int64, limit int) ([]Range, RangeOutcome) {
 	const unit = "bytes="
-	if limit == 0 || len(value) <= len(unit) || !equalFold(value[:len(unit)], unit) {
+	if limit == 0 || len(value) <= len(unit) || !equalLower(value[:len(unit)], unit) {
 		return dst, RangeIgnored
 	}
 	p := rangeParser{rest: value[len(unit):], length: length}
@@ -147,7 +147,7 @@ func AppendUnsatisfied(dst []byte, length int64) []byte {
 	return strconv.AppendInt(append(dst, "bytes */"...), length, 10)
 }
 
-func equalFold(b []byte, s string) bool {
+func equalLower(b []byte, s string) bool {
 	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {
 			c |= 0x20

@@ -1,4 +1,4 @@
-package static
+package request
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package static
+package request
 
 import (
 	"bytes"
@@ -35,11 +35,11 @@ func parseFixdate(b []byte) (t time.Time, ok bool) {
 			month = m
 		}
 	}
-	day, ok1 := digits(b[5:7])
-	year, ok2 := digits(b[12:16])
-	hour, ok3 := digits(b[17:19])
-	minute, ok4 := digits(b[20:22])
-	second, ok5 := digits(b[23:25])
+	day, ok1 := parseDigits(b[5:7])
+	year, ok2 := parseDigits(b[12:16])
+	hour, ok3 := parseDigits(b[17:19])
+	minute, ok4 := parseDigits(b[20:22])
+	second, ok5 := parseDigits(b[23:25])
 	if month == 0 || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || hour > 23 || minute > 59 || second > 59 {
 		return t, false
 	}
@@ -47,7 +47,7 @@ func parseFixdate(b []byte) (t time.Time, ok bool) {
 	return t, t.Day() == day // else the month is shorter
 }
 
-func digits(b []byte) (n int, ok bool) {
+func parseDigits(b []byte) (n int, ok bool) {
 	for _, c := range b {
 		if c < '0' || c > '9' {
 			return 0, false

@@ -1,0 +1,103 @@
+package cache
+
+import (
+	"sync"
+	"time"
+
+	"github.com/weir-lb/weir/lb/cache/store"
+	"github.com/weir-lb/weir/lb/request"
+)
+
+// flight is one fetch for a key, for which others may wait.
+type flight struct {
+	began   time.Time
+	settled chan struct{} // closed when it is known what comes of it:
+	fill    *store.Fill   // the entry in the making; nil: none
+	again   bool          // no fill, but it is worth to look again, or to try
+}
+
+// flights are the fetches at work in a zone, one for each key.
+type flights struct {
+	mu  sync.Mutex
+	all map[store.Key]*flight
+}
+
+// lead returns the fetch of a key, and whether it is the caller's to do. One
+// that has begun longer than age ago does not count any more.
+func (s *flights) lead(key store.Key, now time.Time, age time.Duration) (f *flight, leads bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.all[key]; f != nil && (now.Sub(f.began) < age || f.fill != nil) {
+		return f, false
+	}
+	f = &flight{began: now, settled: make(chan struct{})}
+	if s.all == nil {
+		s.all = map[store.Key]*flight{}
+	}
+	s.all[key] = f
+	return f, true
+}
+
+// busy tells whether a fetch of the key is at work that counts.
+func (s *flights) busy(key store.Key, now time.Time, age time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.all[key]
+	return f != nil && (now.Sub(f.began) < age || f.fill != nil)
+}
+
+// filling tells those who wait that the reply is being stored.
+func (s *flights) filling(f *flight, fill *store.Fill) {
+	s.mu.Lock()
+	f.fill = fill
+	s.mu.Unlock()
+	close(f.settled)
+}
+
+// land ends a fetch. Those who wait still look again, or go their own ways
+// where what came is not for sharing.
+func (s *flights) land(key store.Key, f *flight, again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all[key] == f {
+		delete(s.all, key)
+	}
+	if f.fill == nil {
+		f.again = again
+		close(f.settled)
+	}
+}
+
+// waited is how a wait ended.
+type waited uint8
+
+const (
+	waitSettled waited = iota
+	waitTimedOut
+	waitLeft // the client has gone
+)
+
+// wait waits for a fetch to settle, holding nothing.
+func (f *flight) wait(r *request.Request, limit time.Duration) waited {
+	select {
+	case <-f.settled:
+		return waitSettled
+	default:
+	}
+	if limit <= 0 {
+		return waitTimedOut
+	}
+	gone := make(chan struct{})
+	r.Out.Watch(func() { close(gone) })
+	defer r.Out.Unwatch()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-f.settled:
+		return waitSettled
+	case <-t.C:
+		return waitTimedOut
+	case <-gone:
+		return waitLeft
+	}
+}
