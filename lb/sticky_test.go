@@ -97,6 +97,11 @@ func TestSealedCookies(t *testing.T) {
 		t.Error("a cookie is good for another upstream")
 	}
 
+	load(t, b, conf("sticky_key a.key; sticky_accept nginx;"))
+	if !stays("/u0", "two", "2") {
+		t.Error("sticky_accept in http does not reach the upstream")
+	}
+
 	// The key is replaced: old cookies are followed and renewed.
 	load(t, b, conf("sticky_key b.key; sticky_key a.key;"))
 	renewed := askSticky(t, b, "/u0", first.cookie)
