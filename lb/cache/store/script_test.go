@@ -277,7 +277,7 @@ func (s *script) parameter(arg string) {
 	case "free":
 		s.o.MinFree = s.number(value)
 	case "temp":
-		s.o.TempPath = filepath.Join(s.top, "temp")
+		s.o.TempPath = filepath.Join(s.top, "temp", "deep")
 	case "loader":
 		s.o.Loader.Files = int(s.number(value))
 	default:

@@ -20,6 +20,9 @@ type system interface {
 	Rename(from, to string) error
 	Remove(path string) error
 	Mkdir(path string) error
+	// MkdirAll makes the directories above as well, and is content with one
+	// that is there.
+	MkdirAll(path string) error
 	ReadFile(path string) ([]byte, error)
 	// Lock tells whether an open file is nobody else's at the moment and still
 	// has its name, and keeps it so until it is closed.
@@ -83,6 +86,8 @@ func (realSystem) Remove(path string) error {
 }
 
 func (realSystem) Mkdir(path string) error { return os.Mkdir(path, dirMode) }
+
+func (realSystem) MkdirAll(path string) error { return os.MkdirAll(path, dirMode) }
 
 func (realSystem) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
 

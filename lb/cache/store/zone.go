@@ -229,11 +229,11 @@ func (z *Zone) Start(o Options) {
 	}
 	z.conf.Store(&o)
 	z.maxFiles.Store(fileBound())
-	for _, dir := range []string{z.path, o.TempPath} {
-		if dir == "" {
-			continue
-		}
-		if err := z.sys.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := z.sys.Mkdir(z.path); err != nil && !errors.Is(err, fs.ErrExist) {
+		z.faults.report(z, faultWrite, err)
+	}
+	if o.TempPath != "" {
+		if err := z.sys.MkdirAll(o.TempPath); err != nil {
 			z.faults.report(z, faultWrite, err)
 		}
 	}
