@@ -48,6 +48,7 @@ type exchange struct {
 	args       upstream.PickArgs
 	tie        upstream.Tie
 	presented  []byte // what the request is known by to its sticky upstream
+	epoch      int64  // ns since 1970 at 0 of wire.Now, for a sticky upstream
 	uri        []byte // as rendered for the peer
 	dynamicURI []byte // what the variables of proxy_pass gave, nil: no URI
 	out        []byte // head, and small body, of the request sent

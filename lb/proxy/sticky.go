@@ -93,11 +93,12 @@ func (x *exchange) follow() {
 	} else {
 		x.presented = first(s.lookup, x.r)
 	}
+	x.epoch = time.Now().UnixNano() - x.now
 	x.pool.Follow(&x.args, &x.tie, x.presented, x.wall().Unix())
 }
 
-// wall is the time of x.now.
-func (x *exchange) wall() time.Time { return x.r.Start.Add(time.Duration(x.now - x.start)) }
+// wall is the time of x.now, of a request to a sticky upstream.
+func (x *exchange) wall() time.Time { return time.Unix(0, x.epoch+x.now) }
 
 // bind tells the client, or the table of sessions, which peer has given the
 // reply that it is about to get. Attempts that failed bind nobody.
