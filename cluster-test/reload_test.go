@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/measured"
 	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/cluster-test/program"
 )
@@ -201,5 +202,5 @@ func TestReloadLosesNothing(t *testing.T) {
 // TestMeasureReloads is the same for half a minute.
 func TestMeasureReloads(t *testing.T) {
 	program.Measure(t)
-	record(t, "reloads under traffic", 1, reloadUnderTraffic(t, 30*time.Second))
+	measured.Record(t, "reloads under traffic", 1, reloadUnderTraffic(t, 30*time.Second))
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/measured"
 	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/cluster-test/program"
 )
@@ -260,7 +261,7 @@ func TestMeasureSticky(t *testing.T) {
 	figures := fmt.Sprintf("%d clients, %d requests; servers added %d, removed %d, drained %d, killed %d times; %d logins moved with their server, none lost",
 		stickyClients, c.requests.Load(), happened["add"], happened["remove"], happened["drain"], happened["kill"], c.moved.Load())
 	t.Log(figures)
-	record(t, "sticky clients on moving ground", 1, figures)
+	measured.Record(t, "sticky clients on moving ground", 1, figures)
 }
 
 // something chooses what may happen to a server so that at least one other takes new clients.

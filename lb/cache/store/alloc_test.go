@@ -3,9 +3,11 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/measured"
 	"github.com/weir-lb/weir/cluster-test/program"
 )
 
@@ -52,11 +54,11 @@ func BenchmarkGet(b *testing.B) {
 func TestMeasureGet(t *testing.T) {
 	program.Measure(t)
 	r := testing.Benchmark(BenchmarkGet)
-	if ns := r.NsPerOp(); ns > 1000 {
+	ns := r.NsPerOp()
+	if ns > 1000 {
 		t.Errorf("a hit in memory takes %d ns, more than 1000", ns)
-	} else {
-		t.Logf("a hit in memory takes %d ns", ns)
 	}
+	measured.Record(t, "a cache's hit of 1 KB in memory, beside all of HTTP", r.N, fmt.Sprintf("%d ns, no allocation", ns))
 }
 
 // BenchmarkStore measures a miss of 1 KB: its fill and commit.

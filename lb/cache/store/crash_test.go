@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/measured"
 	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/cluster-test/program"
 	"github.com/weir-lb/weir/lb/errorlog"
@@ -68,14 +69,16 @@ func TestCrash(t *testing.T) {
 
 func TestMeasureCrash(t *testing.T) {
 	program.Measure(t)
-	crash(t, 50)
+	const times = 50
+	hits := crash(t, times)
+	measured.Record(t, "a cache is killed while it stores", times,
+		fmt.Sprintf("%d entries were served afterwards, all of them right", hits))
 }
 
 // crash kills a process that stores, again and again at random moments in the
 // same directory, and checks all that is served afterwards.
-func crash(t *testing.T, times int) {
+func crash(t *testing.T, times int) (hits int) {
 	dir := t.TempDir()
-	hits := 0
 	for range times {
 		killWriter(t, dir)
 		hits += checkAfterCrash(t, dir)
@@ -83,6 +86,7 @@ func crash(t *testing.T, times int) {
 	if hits < times {
 		t.Errorf("after %d crashes only %d entries in all were left", times, hits)
 	}
+	return hits
 }
 
 func killWriter(t *testing.T, dir string) {
