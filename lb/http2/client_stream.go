@@ -276,12 +276,17 @@ func (s *ClientStream) giveBack(n int) {
 	}
 }
 
-// Trailers hands over the fields behind the body once Next was done.
+// Trailers hands over the fields behind the body once Next was done; those
+// that must not be passed on as trailers are marked.
 func (s *ClientStream) Trailers(h *request.Head, buf []byte) {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	if len(s.trailers.Fields) > 0 {
-		copyHead(h, &s.trailers, buf)
+	if len(s.trailers.Fields) == 0 {
+		return
+	}
+	copyHead(h, &s.trailers, buf)
+	for i := range h.Fields {
+		h.Fields[i].Skip = !h.Fields[i].ID.MayTrail()
 	}
 }
 

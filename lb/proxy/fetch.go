@@ -277,7 +277,7 @@ func (x *exchange) free() {
 	}
 	x.args.Reset()
 	x.h, x.r, x.target, x.pool, x.cancel = nil, nil, nil, nil, nil
-	x.shown = shown{}
+	x.shown, x.opening = shown{}, http2.Opening{}
 	x.presented, x.uri, x.dynamicURI, x.sent, x.reusing = nil, nil, nil, false, false
 	x.answered, x.ended, x.bodyBegan = false, false, 0
 	x.gone.Store(false)

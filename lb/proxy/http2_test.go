@@ -157,6 +157,7 @@ func TestHTTP2Replies(t *testing.T) {
 			_, _ = io.WriteString(w, "sum")
 			w.(http.Flusher).Flush()
 			w.Header().Set("X-Sum", "6")
+			w.Header().Set(http.TrailerPrefix+"Set-Cookie", "a=b") // which no trailer may be
 		case "/abort":
 			_, _ = io.WriteString(w, "half")
 			w.(http.Flusher).Flush()

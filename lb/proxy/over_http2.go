@@ -78,6 +78,7 @@ func (overHTTP2) frame(x *exchange) *failure {
 	p := &x.r.Reply
 	p.Length = x.stream.Length()
 	p.NoBody = x.r.Verb == request.VerbHead || x.line.Status == 204 || x.line.Status == 304
+	x.r.Trailers.Reset(nil)
 	x.reusing = true
 	return nil
 }
