@@ -380,7 +380,15 @@ func TestGRPCFailover(t *testing.T) {
 	if _, err := call(patient(t), c, "Wait", "x"); status.Code(err) != codes.DeadlineExceeded || status.Convert(err).Message() != "deadline exceeded" {
 		t.Errorf("silent server: %v", err)
 	}
+	cut := stream(t, patient(t), c, "Both")
+	send(t, cut, "x")
+	if m, err := receive(cut); m != "x" {
+		t.Errorf("before the server dies: %q %v", m, err)
+	}
 	two.Stop()
+	if _, err := receive(cut); status.Code(err) != codes.Internal { // which is what a reset stream is to clients
+		t.Errorf("server gone in a stream: %v", err)
+	}
 	if _, err := call(patient(t), c, "Unary", "x"); status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "unavailable" {
 		t.Errorf("no server: %v", err)
 	}

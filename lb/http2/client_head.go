@@ -238,7 +238,7 @@ func (s *ClientStream) take(data []byte, flow int, end bool) error {
 		s.giveBack(padding)
 	}
 	s.got += int64(len(data))
-	s.in = append(s.in, data...)
+	s.in = append(withRoom(s.in, len(data)), data...)
 	if end {
 		if bad := s.end(); bad != "" {
 			return streamError(s.id, ProtocolError, "less data than specified in \"Content-Length\" header")

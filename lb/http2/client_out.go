@@ -2,6 +2,7 @@ package http2
 
 import (
 	"errors"
+	"runtime"
 
 	"github.com/weir-lb/weir/lb/wire"
 )
@@ -26,8 +27,13 @@ func (c *Client) flush() {
 		return
 	}
 	c.writing = true
-	// Others may have added more in the meantime. That is written as well, but
-	// not for ever: an exchange has other things to do.
+	if c.active > 1 { // let others who are about to send come along: one write for all
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+	}
+	// More may have been added in the meantime. That is written as well, but not
+	// for ever: an exchange has other things to do.
 	for range 3 {
 		if !c.writeOnce() {
 			return

@@ -49,12 +49,8 @@ type ClientStream struct {
 	trailers   request.Head
 }
 
-const (
-	// keptBody is the largest buffer of a body that is used again.
-	keptBody = 64 << 10
-	// mostInterims is how many replies may come before the final one.
-	mostInterims = 64
-)
+// mostInterims is how many replies may come before the final one.
+const mostInterims = 64
 
 // stream returns a stream that is not in use.
 func (c *Client) stream() *ClientStream {
@@ -255,7 +251,7 @@ func (s *ClientStream) Next() (piece []byte, done bool, err error) {
 	defer s.c.mu.Unlock()
 	s.giveBack(len(s.piece))
 	s.c.flush()
-	s.piece, s.in = s.in, s.piece[:0]
+	s.piece, s.in = s.in, release(s.piece)
 	switch {
 	case s.ended:
 		return s.piece, true, nil
@@ -321,12 +317,7 @@ func (s *ClientStream) Close() {
 	c.leave()
 	c.flush()
 	c.finish()
-	if cap(s.in) > keptBody {
-		s.in = nil
-	}
-	if cap(s.piece) > keptBody {
-		s.piece = nil
-	}
+	s.in, s.piece = release(s.in), release(s.piece)
 	s.next, c.unused = c.unused, s
 	c.mu.Unlock()
 }

@@ -22,6 +22,7 @@
 //	client_send.go     requests
 //	client_receive.go  frames of the peer
 //	client_head.go     heads of replies, and what must not be in them
+//	client_body.go     where bodies wait to be passed on
 //	client_out.go      what waits to be written
 //	wait.go            waiting for the peer, at no cost while it is quick
 //
