@@ -50,3 +50,25 @@ func TestAppendServer(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a route is made of, it is read as it was written.
+func FuzzAppendServer(f *testing.F) {
+	for _, s := range []string{"a", " ", `"`, `\`, "a\n;}", "$x #", `\"`, `\t`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, route string) {
+		if route == "" || len(route) > 32 {
+			return
+		}
+		s := UpstreamServer{Address: "10.0.0.1", Weight: 1, MaxFails: 1, FailTimeout: DefaultFailTimeout, Route: route}
+		cfg, err := Load(testOptions(map[string]string{
+			testMain: "http { upstream u { zone u 64k; state u.state; } }", "/etc/weir/u.state": string(AppendServer(nil, &s)),
+		}))
+		if err != nil {
+			t.Fatalf("%q: %v", route, err)
+		}
+		if got := cfg.HTTP.Upstreams[0].Servers[0].Route; got != route {
+			t.Errorf("%q was read as %q", route, got)
+		}
+	})
+}

@@ -38,6 +38,10 @@ type News struct {
 	Err error
 }
 
+// Known reports whether the news says what the name stands for, though it may be
+// nothing.
+func (n *News) Known() bool { return len(n.Records) > 0 || n.Gone }
+
 // followKey is a Query as far as answers depend on it.
 type followKey struct {
 	key

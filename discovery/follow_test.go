@@ -329,6 +329,57 @@ func TestManyTargets(t *testing.T) {
 	})
 }
 
+// Targets about which nobody says anything cost the time of one question, not of
+// each, and hold up what is known of the others no longer.
+func TestSilentTargets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.set("_http._tcp.app. SRV: " + targets(100))
+		for i := range 100 {
+			w.set(fmt.Sprintf("t%04d. A: silence", i))
+		}
+		w.set("t0050. A: 10.0.0.50", "t0099. A: 10.0.0.99")
+		r := New()
+		r.exchange = w.exchange
+		var got News
+		var at time.Duration
+		began := time.Now()
+		conf := &config.Resolver{Servers: []string{"ns"}, NoIPv6: true}
+		stop := r.Follow(Query{Host: "app", Service: "http", Resolver: conf, Timeout: 5 * time.Second}, func(n News) {
+			if got = n; len(n.Records) == 2 && at == 0 {
+				at = time.Since(began)
+			}
+		})
+		defer stop()
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if at == 0 || at > time.Minute || len(got.Records) != 2 {
+			t.Errorf("two of 100 targets were known after %v: %s", at, text(got))
+		}
+	})
+}
+
+// A family about which name servers say nothing does not keep the other one's
+// addresses from being used.
+func TestSilentFamily(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.set("app. A: 10.0.0.1", "app. AAAA: silence")
+		r := New()
+		r.exchange = w.exchange
+		got := ""
+		stop := r.Follow(Query{Host: "app", Resolver: &config.Resolver{Servers: []string{"ns"}}, Timeout: 30 * time.Second}, func(n News) { got = text(n) })
+		defer stop()
+		time.Sleep(5*time.Second + time.Millisecond)
+		synctest.Wait()
+		if got != "10.0.0.1 ! 110: Operation timed out" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 // targets are SRV records of n targets.
 func targets(n int) string {
 	var data []string

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -16,6 +17,11 @@ import (
 // under way for one name.
 const lookupsAtOnce = 16
 
+// firstTurn bounds how long a name of which nothing is known yet waits for those
+// of its questions that are not answered: some name servers never say anything
+// about AAAA, and its servers are wanted.
+const firstTurn = 5 * time.Second
+
 // memory is what is known of each name and type that a followed name leads to.
 type memory map[asked]*memo
 
@@ -27,19 +33,21 @@ type memo struct {
 	err      error     // the last of them
 }
 
-// due returns the memos that are to be asked for again, those included that
-// will be in a moment, and forgets what is not wanted any more.
-func (m memory) due(wanted []asked) map[asked]*memo {
-	list, keep := map[asked]*memo{}, map[asked]bool{}
+// due returns what is to be asked for again, first what has failed least, and
+// forgets what is not wanted any more.
+func (m memory) due(wanted []asked) []asked {
+	var list []asked
+	keep := map[asked]bool{}
 	for _, k := range wanted {
-		keep[k] = true
 		if m[k] == nil {
 			m[k] = &memo{}
 		}
-		if m[k].isDue() {
-			list[k] = m[k]
+		if !keep[k] && m[k].isDue() {
+			list = append(list, k)
 		}
+		keep[k] = true
 	}
+	slices.SortStableFunc(list, func(a, b asked) int { return cmp.Compare(m[a].failures, m[b].failures) })
 	for k := range m {
 		if !keep[k] && k.qtype != dns.TypeSRV {
 			delete(m, k)
@@ -96,8 +104,6 @@ func (a *answer) empty() bool { return len(a.addrs) == 0 && len(a.targets) == 0 
 
 // ask puts one question and remembers what it came to.
 func (f *follow) ask(ctx context.Context, k asked, e *memo) {
-	ctx, cancel := context.WithTimeout(ctx, f.query.Timeout)
-	defer cancel()
 	a, err := f.resolver.lookup(f.query.Resolver).records(ctx, k.name, k.qtype)
 	e.learn(a, err, f.query.Resolver.Valid)
 }
@@ -113,6 +119,8 @@ func (f *follow) targets(ctx context.Context) []Record {
 	if !e.isDue() {
 		return e.answer.targets
 	}
+	ctx, cancel := context.WithTimeout(ctx, f.query.Timeout)
+	defer cancel()
 	f.ask(ctx, k, e)
 	if e.err == nil {
 		f.remember(e)
@@ -145,8 +153,16 @@ func (f *follow) remember(e *memo) {
 	}
 }
 
-// addresses asks for those of names that are not known or have expired.
+// addresses asks for those of names that are not known or have expired. All the
+// questions together have the time of one, lest many silent targets hold up what
+// is known of the others; what is left is asked for in the next turn.
 func (f *follow) addresses(ctx context.Context, names []string) {
+	limit := f.query.Timeout
+	if !f.known { // only this goroutine writes it
+		limit = min(limit, firstTurn)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	var wanted []asked
 	for _, name := range names {
 		for _, qtype := range f.types() {
@@ -155,10 +171,15 @@ func (f *follow) addresses(ctx context.Context, names []string) {
 	}
 	places := make(chan struct{}, lookupsAtOnce)
 	var wg sync.WaitGroup
-	for k, e := range f.memory.due(wanted) {
+	for _, k := range f.memory.due(wanted) {
+		e := f.memory[k]
 		places <- struct{}{}
 		wg.Go(func() {
-			f.ask(ctx, k, e)
+			if ctx.Err() == nil {
+				f.ask(ctx, k, e)
+			} else if e.err == nil {
+				e.err = &Error{Code: TimedOut} // and it stays due
+			}
 			<-places
 		})
 	}

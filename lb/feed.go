@@ -45,8 +45,8 @@ func (b *Balancer) SetAnswer(name string, q upstream.Question, a upstream.Answer
 
 // SetOverlay lays what has been agreed on at run time over the servers of all
 // upstreams, and writes the state files of those whose servers are others by
-// that. On an error it is in force all the same, as far as it can be. One that
-// is older than what is in force changes nothing.
+// that. Queries may be others after it. On an error it is in force all the same,
+// as far as it can be. One that is older than what is in force changes nothing.
 func (b *Balancer) SetOverlay(o upstream.Overlay) error {
 	failed := b.table.SetOverlay(o)
 	if g := b.current.Load(); g != nil {

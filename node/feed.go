@@ -64,7 +64,7 @@ func (f *feed) close() { f.follow(nil) }
 
 // tell passes news on, and logs what is wrong when it is new.
 func (f *feed) tell(q *lb.Query, n discovery.News) {
-	if len(n.Records) > 0 || n.Gone {
+	if n.Known() {
 		if err := f.balancer.SetAnswer(q.Upstream, q.Question, answerOf(n.Records)); err != nil {
 			f.log.Logf(errorlog.Alert, 0, "servers of %s: %v", q.Question.Host, err)
 		}
@@ -103,13 +103,13 @@ func (f *feed) complain(q *lb.Query, n discovery.News) {
 func (f *feed) foresee(p *lb.Prepared) (stop func()) {
 	queries := p.Queries()
 	var stops []func()
-	answers := make([]upstream.Answer, len(queries))
+	news := make([]discovery.News, len(queries))
 	told := make(chan int, len(queries))
 	for i, q := range queries {
 		first := sync.Once{}
 		stops = append(stops, f.names.Follow(queryOf(&q), func(n discovery.News) {
 			first.Do(func() {
-				answers[i] = answerOf(n.Records)
+				news[i] = n
 				told <- i
 			})
 		}))
@@ -119,7 +119,9 @@ func (f *feed) foresee(p *lb.Prepared) (stop func()) {
 	for range queries {
 		select {
 		case i := <-told:
-			p.SetAnswer(queries[i].Upstream, queries[i].Question, answers[i])
+			if news[i].Known() {
+				p.SetAnswer(queries[i].Upstream, queries[i].Question, answerOf(news[i].Records))
+			}
 		case <-enough.C:
 			return func() { stopAll(stops) }
 		}
