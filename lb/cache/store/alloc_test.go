@@ -58,7 +58,7 @@ func TestMeasureGet(t *testing.T) {
 	if ns > 1000 {
 		t.Errorf("a hit in memory takes %d ns, more than 1000", ns)
 	}
-	measured.Record(t, "a cache's hit of 1 KB in memory, beside all of HTTP", r.N, fmt.Sprintf("%d ns, no allocation", ns))
+	measured.Record(t, "the store's part of a hit of 1 KB in memory", r.N, fmt.Sprintf("%d ns, no allocation", ns))
 }
 
 // BenchmarkStore measures a miss of 1 KB: its fill and commit.

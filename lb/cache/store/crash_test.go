@@ -72,7 +72,7 @@ func TestMeasureCrash(t *testing.T) {
 	const times = 50
 	hits := crash(t, times)
 	measured.Record(t, "a cache is killed while it stores", times,
-		fmt.Sprintf("%d entries were served afterwards, all of them right", hits))
+		fmt.Sprintf("%d replies were served afterwards, all of them right", hits))
 }
 
 // crash kills a process that stores, again and again at random moments in the
