@@ -2,18 +2,19 @@
 
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+H2SPEC      ?= github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 FUZZTIME    ?= 10s
 PKG         ?= ./...
 
 # Whether the binary can tell its commit: git refuses checkouts that belong to someone else.
 VCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
 
-.PHONY: all build run test race fuzz bench measure profile lint staticcheck vet cover clean help need-go
+.PHONY: all build run test race fuzz h2spec h2spec-fetch bench measure profile lint staticcheck vet cover clean help need-go
 
 all: build test
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 need-go:
 	@command -v $(GO) >/dev/null 2>&1 || { \
@@ -42,6 +43,12 @@ fuzz: need-go ## Fuzz every target for FUZZTIME (10s) each.
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 	  done; \
 	done
+
+h2spec: h2spec-fetch ## Hold HTTP/2 against all cases of h2spec.
+	PATH="$(CURDIR)/bin:$$PATH" WEIR_NEED_PROGRAMS=1 $(GO) test -count=1 -run TestH2spec ./cluster-test
+
+h2spec-fetch: need-go # fetch and build it
+	@GOBIN="$(CURDIR)/bin" $(GO) install $(H2SPEC)
 
 bench: build ## Measure CPU per request beside nginx and others. QUICK=1, CASE=name, ROUNDS=n, PROXIES=weir,nginx; BENCH=list names the cases.
 	@$(GO) build -o bin/bench ./cluster-test/bench

@@ -55,7 +55,7 @@ func (c *conduct) limit(kind misuse) (most int, reason string) {
 	case windowFrames:
 		return 2000 + 20*c.served + 4*c.sent, "client sent too many WINDOW_UPDATE frames"
 	case smallWindows:
-		return 500, "client opens windows by a few bytes at a time"
+		return 500 + c.sent/2, "client opens windows by a few bytes at a time"
 	case emptyFrames:
 		return 200, "client sent too many empty frames"
 	}

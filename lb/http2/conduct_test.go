@@ -173,7 +173,7 @@ func TestTinyWindows(t *testing.T) {
 			synctest.Wait()
 			err = r.send("W1 1")
 		}
-		if codeOf(err) != EnhanceYourCalm || n > 600 {
+		if codeOf(err) != EnhanceYourCalm || n > 1100 {
 			t.Errorf("after %d: %v", n, err)
 		}
 	})

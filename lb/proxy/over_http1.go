@@ -153,7 +153,7 @@ func (overHTTP1) piece(x *exchange) ([]byte, error) {
 }
 
 func (overHTTP1) fill(x *exchange) error {
-	if x.attemptNow().Length > 32<<10 {
+	if x.attemptNow().Length > 32<<10 || x.decoder.Left() > 32<<10 {
 		x.conn.Enlarge()
 	}
 	err := x.conn.Fill()
