@@ -222,3 +222,21 @@ func TestMissingPrograms(t *testing.T) {
 		t.Errorf("told %q", told.String())
 	}
 }
+
+func TestParseH2load(t *testing.T) {
+	t.Parallel()
+	o, err := parseH2load(`finished in 2.50s, 1200.00 req/s, 1.30MB/s
+requests: 3000 total, 3000 started, 3000 done, 2998 succeeded, 2 failed, 1 errored, 1 timeout
+status codes: 2999 2xx, 0 3xx, 0 4xx, 0 5xx
+                     min         max         mean         sd        +/- sd
+time for request:     2.91ms    677.67ms    201.50ms    115.39ms    80.73%
+time for connect:     7.38ms     96.78ms     53.68ms     18.57ms    87.50%
+`)
+	want := outcome{Requests: 2998, Failed: 2, Took: 2500 * time.Millisecond, P50: 201500 * time.Microsecond, P99: 677670 * time.Microsecond}
+	if err != nil || o != want {
+		t.Errorf("%+v, %v; want %+v", o, err, want)
+	}
+	if _, err := parseH2load("progress: 10% done"); err == nil {
+		t.Error("no result, and no error")
+	}
+}

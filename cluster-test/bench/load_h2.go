@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -63,7 +62,12 @@ func openOneH2(addr string, c benchCase) (net.Conn, error) {
 		ForceAttemptHTTP2: true,
 		DialTLSContext:    func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 	}
-	resp, err := tr.RoundTrip(&http.Request{Method: "GET", URL: &url.URL{Scheme: "https", Host: addr, Path: c.path}})
+	req, err := http.NewRequest(http.MethodGet, "https://"+addr+c.path, nil)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	resp, err := tr.RoundTrip(req)
 	if err != nil {
 		conn.Close()
 		return nil, err
