@@ -16,7 +16,22 @@ import (
 // multiplexed runs h2load on the CPUs of the load, with as many requests as take about so long: when it is told a time
 // instead, it does not come to an end with nginx. It tells no quantiles: its mean and its maximum stand in their places.
 func (b *bench) multiplexed(ctx context.Context, in *instance, c benchCase, d time.Duration) (outcome, error) {
-	n := max(int(in.rate*d.Seconds()), 4*c.conns*c.streams)
+	few := 8 * c.conns * c.streams
+	if in.rate == 0 { // the first run only tells how many that are
+		first, err := b.h2load(ctx, in, c, few)
+		if err != nil {
+			return outcome{}, err
+		}
+		o, err := b.h2load(ctx, in, c, max(int(in.rate*d.Seconds()), few))
+		o.Requests += first.Requests
+		o.Took += first.Took
+		return o, err
+	}
+	return b.h2load(ctx, in, c, max(int(in.rate*d.Seconds()), few))
+}
+
+// h2load makes n requests.
+func (b *bench) h2load(ctx context.Context, in *instance, c benchCase, n int) (outcome, error) {
 	args := []string{"-c", b.loadCPUs, "h2load", "-t1", fmt.Sprint("-c", c.conns), fmt.Sprint("-m", c.streams), fmt.Sprint("-n", n)}
 	for _, f := range c.fields {
 		args = append(args, "-H", f)
