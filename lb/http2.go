@@ -228,16 +228,27 @@ func (m *multiplex) quiet() {
 	m.conn.Rest()
 }
 
-// end closes the connection.
+// farewell is how long what an abusive client still sends is read, so that it
+// gets the GOAWAY before the connection is gone.
+const farewell = 200 * time.Millisecond
+
+// end closes the connection, after a line in the log where the client is at
+// fault.
 func (m *multiplex) end() {
-	if e, ok := errors.AsType[*http2.ConnError](m.failed); ok && e.Reason != "" {
-		level := errorlog.Info
-		if e.Code == http2.EnhanceYourCalm {
-			level = errorlog.Warn
-		}
-		m.complain(level, "%v while processing HTTP/2 connection", e)
+	e, ok := errors.AsType[*http2.ConnError](m.failed)
+	if !ok || e.Reason == "" {
+		m.close(m.site.def.own)
+		return
 	}
-	m.close(m.site.def.own)
+	level := errorlog.Info
+	if e.Code == http2.EnhanceYourCalm {
+		level = errorlog.Warn
+	}
+	m.complain(level, "%v while processing HTTP/2 connection", e)
+	if err := m.CloseWrite(); err == nil {
+		m.discard(farewell, farewell)
+	}
+	m.close(nil)
 }
 
 // Offer implements http2.Wire.
