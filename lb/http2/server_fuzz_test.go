@@ -82,9 +82,7 @@ func FuzzHead(f *testing.F) {
 				{Name: ":method", Value: method}, {Name: ":scheme", Value: "https"}, {Name: ":path", Value: path},
 				{Name: ":authority", Value: authority}, {Name: n1, Value: v1}, {Name: n2, Value: v2},
 			} {
-				if err := r.enc.WriteField(h); err != nil {
-					t.Skip()
-				}
+				_ = r.enc.WriteField(h) // a buffer takes anything
 			}
 			h := FrameHead{Length: r.block.Len(), Type: FrameHeaders, Flags: FlagEndHeaders, Stream: 1}
 			if h.Length > DefaultFrameSize {
