@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/weir-lb/weir/cluster-test/measured"
 	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/cluster-test/program"
 	"github.com/weir-lb/weir/discovery/dnstest"
@@ -187,7 +188,7 @@ func TestSameHashesEverywhere(t *testing.T) {
 }
 
 // loseNothing keeps clients busy while do runs, and reports what was not answered.
-func loseNothing(t *testing.T, w *weir, do func()) {
+func loseNothing(t *testing.T, w *weir, do func()) (figures string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
@@ -207,28 +208,42 @@ func loseNothing(t *testing.T, w *weir, do func()) {
 	do()
 	cancel()
 	clients.Wait()
-	t.Logf("%d requests, %d lost", answered.Load(), lost.Load())
+	figures = fmt.Sprintf("%d requests, %d lost", answered.Load(), lost.Load())
+	t.Log(figures)
+	return figures
 }
 
-// Under load, addresses come and go and a reload falls between; no request is lost, though the group is never twice the
-// same.
-func TestChangesUnderLoad(t *testing.T) {
-	t.Parallel()
+// changeUnderLoad lets addresses come and go, with a reload now and then, while clients ask.
+func changeUnderLoad(t *testing.T, changes int) (figures string) {
 	port, _ := twins(t, "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
+	sets := [][]string{{"127.0.0.2", "127.0.0.3"}, {"127.0.0.4"}, {"127.0.0.1", "127.0.0.2"}}
 	ns := dnstest.Start(t)
 	ns.On("app.example", "A", addresses("app.example", "127.0.0.1"))
 	conf := group(ns, "server app.example:"+port+" resolve;")
 	w := startWeir(t, conf)
 	w.awaitSeen(1, "127.0.0.1")
-	loseNothing(t, w, func() {
-		for i, set := range [][]string{{"127.0.0.2", "127.0.0.3"}, {"127.0.0.4"}, {"127.0.0.1", "127.0.0.2"}} {
+	return loseNothing(t, w, func() {
+		for i := range changes {
+			set := sets[i%len(sets)]
 			ns.On("app.example", "A", addresses("app.example", set...))
 			w.awaitSeen(20, strings.Join(set, " "))
-			if i == 1 {
+			if i%3 == 1 {
 				w.reload(conf)
 			}
 		}
 	})
+}
+
+// Addresses come and go under load, and a reload falls between: no request is lost.
+func TestChangesUnderLoad(t *testing.T) {
+	t.Parallel()
+	changeUnderLoad(t, 3)
+}
+
+// TestMeasureChangesUnderLoad is the same for a hundred changes.
+func TestMeasureChangesUnderLoad(t *testing.T) {
+	program.Measure(t)
+	measured.Record(t, "servers found by DNS change under traffic", 100, changeUnderLoad(t, 100))
 }
 
 // The same in front of Node.js servers that really start and stop.

@@ -153,6 +153,7 @@ func TestServerIDs(t *testing.T) {
 		{"app resolve", "10.0.0.2", "10.0.0.2:80"},
 		{"app resolve route=r", "10.0.0.2", "r/10.0.0.2:80"},
 		{"app resolve service=http", "1 1 81 a. 10.0.0.1", "a.:81"},
+		{"app resolve service=http route=r", "1 1 81 a. 10.0.0.1; 1 1 81 b. 10.0.0.2", "r/a.:81 r/b.:81"},
 		{"app resolve service=http", "1 1 81 a. 10.0.0.7", "a.:81"},
 		{"app resolve service=http", "1 1 81 a. 10.0.0.7 10.0.0.8", "a.:81/10.0.0.7:81 a.:81/10.0.0.8:81"},
 	} {

@@ -17,25 +17,25 @@ func NewServerID(upstream, name string) ServerID {
 	return ServerID(binary.BigEndian.Uint64(sum[:]))
 }
 
-// idName is what the id of a peer is made of: the route; else the address
-// where a name stands for several or its addresses come and go; else the
-// server as written. The target of an SRV record keeps its id when its address
-// changes.
+// idName is what the id of a peer is made of: the address where a name stands
+// for several or its addresses come and go, else the server as written. The
+// target of an SRV record keeps its id when its address changes. A route stands
+// for the line, and before what tells its peers apart.
 func (s *Server) idName(addr string) string {
-	base := s.Route
+	name, several := s.Name, len(s.Addrs) > 1
 	switch {
-	case base != "":
+	case s.Question.Service != "" && several:
+		name += "/" + addr
 	case s.Question.Service != "":
-		base = s.Name
-	case s.Question.Host != "" || len(s.Addrs) > 1:
-		return addr
-	default:
-		return s.Name
+	case s.Question.Host != "" || several:
+		name = addr
+	case s.Route != "":
+		return s.Route
 	}
-	if len(s.Addrs) > 1 || s.Question.Host != "" && s.Question.Service == "" {
-		return base + "/" + addr
+	if s.Route != "" {
+		return s.Route + "/" + name
 	}
-	return base
+	return name
 }
 
 // PeerID names a peer over all Pools of its upstream. Two equal server lines
