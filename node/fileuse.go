@@ -156,6 +156,18 @@ func tempPaths(cfg *config.Config) []string {
 	return list
 }
 
+// cachePaths gives the directories of caches.
+func cachePaths(cfg *config.Config) []string {
+	var list []string
+	if cfg.HTTP == nil {
+		return nil
+	}
+	for _, p := range cfg.HTTP.CachePaths {
+		list = append(list, p.Path)
+	}
+	return list
+}
+
 // unixSockets gives the paths of the unix sockets on which cfg listens.
 func unixSockets(cfg *config.Config) []string {
 	var list []string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/errorlog"
@@ -125,7 +126,11 @@ func (n *Node) assumeAccount(a *account) error {
 	if a == nil {
 		return nil
 	}
-	for _, path := range append(n.logs.Paths(), tempPaths(n.cfg)...) {
+	caches := cachePaths(n.cfg)
+	for _, path := range caches {
+		_ = os.Mkdir(path, 0o700) // what is there is taken; what cannot be made, the cache tells when it starts
+	}
+	for _, path := range slices.Concat(n.logs.Paths(), tempPaths(n.cfg), caches) {
 		if err := a.own(path, false); err != nil {
 			return err
 		}
