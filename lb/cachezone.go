@@ -44,6 +44,12 @@ func (c *compiler) caches(h *config.HTTP) error {
 		if err != nil {
 			return p.Pos.Errorf("%v", err)
 		}
+		for name, other := range c.g.caches.zones {
+			if other.Zone == z { // by a symbolic link: config has compared the names
+				z.Close()
+				return p.Pos.Errorf("%q leads to the directory of cache %q", p.Path, name)
+			}
+		}
 		c.g.caches.zones[p.Zone] = &cacheZone{z, o}
 	}
 	return nil
