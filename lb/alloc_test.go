@@ -73,7 +73,7 @@ func newAsker(tb testing.TB, b *lbtest.Balancer, request string) *asker {
 	}
 	tb.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(time.Minute))
-	a := &asker{conn: conn, request: []byte(request), in: make([]byte, 64<<10)}
+	a := &asker{conn: conn, request: []byte(request), in: make([]byte, 128<<10)}
 	if _, err := conn.Write(a.request); err != nil {
 		tb.Fatal(err)
 	}
@@ -126,6 +126,10 @@ func steadyCases() []steadyCase {
 			"Accept: text/html\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nCookie: a=b; c=d\r\nReferer: http://example.com/\r\nConnection: keep-alive\r\n\r\n"},
 		{name: "sticky cookie", group: "sticky cookie srv expires=1h domain=$host path=/;"},
 		{name: "sticky learn", group: "sticky learn create=$arg_s lookup=$arg_s zone=s:64k;", request: "GET /?s=1 HTTP/1.1\r\nHost: a\r\n\r\n"},
+		{name: "cache", http: "proxy_cache_path cache keys_zone=c:1m; proxy_cache c; proxy_cache_valid 1h;"},
+		{name: "cache of a file", http: "proxy_cache_path cache keys_zone=c:1m; proxy_cache c; proxy_cache_valid 1h;",
+			reply: "HTTP/1.1 200 OK\r\nContent-Length: 66000\r\n\r\n" + strings.Repeat("y", 66000)},
+		{name: "cache bypassed", http: "proxy_cache_path cache keys_zone=c:1m; proxy_cache c;"},
 		{name: "return", location: "return 200 $uri;"},
 	}
 }

@@ -36,6 +36,7 @@ type benchCase struct {
 	key       key
 	close     bool   // a connection, and handshake, for each request
 	realistic bool   // many servers, locations and header rules, and an access log
+	cached    bool   // every reply but the first comes from the cache
 	host      string // of the Host field; empty: the address
 	path      string
 	fields    []string // request fields, "Name: value"
@@ -78,6 +79,8 @@ func cases() []benchCase {
 		{name: "realistic", about: "20 servers, 50 locations, header rules, access log; 64 connections", conns: 64, host: "shop.example.org", path: "/area37/1k", fields: browser, realistic: true},
 		{name: "h2-1k", about: "1 KB GET by HTTP/2 over TLS, 16 connections of 32 streams", conns: 16, streams: 32, path: "/1k", key: ecdsa, others: true},
 		{name: "h2-100k", about: "100 KB GET by HTTP/2 over TLS, 16 connections of 32 streams", conns: 16, streams: 32, path: "/100k", key: ecdsa, others: true},
+		{name: "cache-1k", about: "1 KB GET out of the cache, keepalive, 64 connections", conns: 64, path: "/1k", cached: true},
+		{name: "cache-100k", about: "100 KB GET out of the cache, keepalive, 64 connections", conns: 64, path: "/100k", cached: true},
 		{name: "idle", about: "9,000 idle connections", load: idle, conns: 9_000, path: "/1k"},
 		{name: "idle-tls", about: "2,000 idle TLS connections", load: idle, conns: 2_000, path: "/1k", key: ecdsa},
 		{name: "idle-h2", about: "1,000 idle HTTP/2 connections, over TLS", load: idle, conns: 1_000, streams: 1, path: "/1k", key: ecdsa},

@@ -24,6 +24,7 @@ type setup struct {
 	h2        bool
 	resume    bool // whether TLS sessions may be resumed
 	realistic bool
+	cached    bool
 }
 
 // proxy is a program under measure.
@@ -41,9 +42,9 @@ type proxy struct {
 // proxies returns all programs that can be measured; nginx is what the others are compared with.
 func proxies(weir string) []proxy {
 	all := func(benchCase) bool { return true }
-	simple := func(c benchCase) bool { return !c.realistic }
+	simple := func(c benchCase) bool { return !c.realistic && !c.cached }
 	// Caddy has no switch for session tickets, with which wrk spares itself and Caddy the handshake.
-	caddy := func(c benchCase) bool { return !c.realistic && !(c.close && c.key != plain) }
+	caddy := func(c benchCase) bool { return simple(c) && !(c.close && c.key != plain) }
 	return []proxy{
 		{
 			name: "nginx", program: "nginx", version: []string{"-v"}, debian: "nginx-light", conf: nginxConf, fits: all,
@@ -92,7 +93,7 @@ func (p proxy) start(ctx context.Context, s setup, c benchCase, cpus string) (*i
 	if err != nil {
 		return nil, err
 	}
-	s.port, s.key, s.realistic = port, c.key, c.realistic
+	s.port, s.key, s.realistic, s.cached = port, c.key, c.realistic, c.cached
 	s.resume, s.h2 = !c.close, c.streams > 0
 	s.dir = filepath.Join(s.dir, p.name+"-"+c.name)
 	if err := os.MkdirAll(filepath.Join(s.dir, "logs"), 0o755); err != nil {

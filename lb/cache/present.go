@@ -158,7 +158,8 @@ func cut(p request.Piece, start, from, to int64) (request.Piece, bool) {
 		p.Offset, p.Length = p.Offset+first, last-first
 		return p, true
 	}
-	return request.Piece{Bytes: p.Bytes[first:last:last]}, true
+	p.Bytes = p.Bytes[first:last:last]
+	return p, true
 }
 
 // Left implements request.Incoming.

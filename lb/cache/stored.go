@@ -81,7 +81,7 @@ func (b *storedBody) Next() (request.Piece, error) {
 	b.inside = false
 	b.next++
 	if mem, ok := b.e.Bytes(); ok {
-		return request.Piece{Bytes: mem[part.Start:part.End:part.End]}, nil
+		return request.Piece{Bytes: mem[part.Start:part.End:part.End], Held: true}, nil
 	}
 	f, offset := b.e.File()
 	return request.Piece{File: f, Offset: offset + part.Start, Length: part.Len()}, nil

@@ -18,7 +18,13 @@ type offerer interface {
 func (d *delivery) forward(piece request.Piece) error {
 	r, p := d.r, piece.Bytes
 	switch {
-	case piece.File != nil:
+	case piece.File != nil || piece.Held:
+		if err := d.endSpool(false); err != nil {
+			return err
+		}
+		if piece.Held {
+			return r.Out.Write(p)
+		}
 		return r.Out.SendFile(piece.File, piece.Offset, piece.Length)
 	case d.spool != nil:
 		return d.spool.put(p)

@@ -37,6 +37,7 @@ type Incoming interface {
 // Piece is a part of a body: bytes, or a part of a file.
 type Piece struct {
 	Bytes          []byte
+	Held           bool     // Bytes last until Close: nobody waits for them to be taken
 	File           *os.File // nil: Bytes
 	Offset, Length int64    // of the file's part
 }

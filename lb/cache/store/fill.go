@@ -80,7 +80,7 @@ func (z *Zone) Begin(o FillOptions) (*Fill, error) {
 	f.head = header{text: append([]byte(nil), o.Text...), meta: o.Meta}
 	f.head.meta.own()
 	f.head.layout()
-	if o.Length > memoryBody {
+	if o.Length > smallBody {
 		if err := f.create(); err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ func (f *Fill) write(p []byte) error {
 		return ErrLength
 	}
 	f.sum = crc32.Update(f.sum, castagnoli(), p)
-	if f.file == nil && len(f.mem)+len(p) <= memoryBody {
+	if f.file == nil && len(f.mem)+len(p) <= smallBody {
 		f.mu.Lock()
 		f.mem = append(f.mem, p...)
 		f.grown(len(p))

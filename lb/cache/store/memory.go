@@ -2,11 +2,27 @@ package store
 
 import "io"
 
-// memoryBody is the longest body that is held in memory.
-const memoryBody = 64 << 10
+// memoryBody is the longest body that is held in memory: up to there and
+// beyond, writing costs the kernel less than sending pages of a file.
+const memoryBody = 256 << 10
 
-// promoteAt is the hit that takes a small body into memory.
-const promoteAt = 2
+// smallBody is a body that is soon worth its memory.
+const smallBody = 64 << 10
+
+// promoteAt is the hit that takes a small body into memory; a larger one has
+// to be asked for more often, since reading it costs more.
+const (
+	promoteAt      = 2
+	promoteLargeAt = 8
+)
+
+// promoteAt is the hit that takes the body into memory.
+func (b *body) promoteAt() uint8 {
+	if b.length > smallBody {
+		return promoteLargeAt
+	}
+	return promoteAt
+}
 
 // memoryBody is the longest body that this zone takes into memory: no single
 // one may push out all others.
@@ -174,7 +190,7 @@ func (z *Zone) promote(e *Entry) *Entry {
 	}
 	b := newBody(mem, nil)
 	b.length = e.body.length
-	next := &Entry{key: e.key, text: e.text, meta: e.meta, slot: e.slot, body: b, proof: e.proof, hits: promoteAt}
+	next := &Entry{key: e.key, text: e.text, meta: e.meta, slot: e.slot, body: b, proof: e.proof, hits: promoteLargeAt}
 	next.refs.Store(1)
 	z.succeed(e, next)
 	e.Release()

@@ -71,11 +71,11 @@ func get(z *Zone, text string) *Entry {
 
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
-	z := newTestZone(t, Options{Levels: []int{1, 2}})
-	for _, size := range []int{0, 1, 1000, memoryBody, memoryBody + 1, 1 << 20} {
+	z := newTestZone(t, Options{Levels: []int{1, 2}, KeysSize: 8 << 20})
+	for _, size := range []int{0, 1, 1000, smallBody, smallBody + 1, memoryBody, memoryBody + 1, 1 << 20} {
 		body := bytes.Repeat([]byte("weir "), size/5+1)[:size]
 		put(t, z, "key", body)
-		for hit := range 3 {
+		for hit := range promoteLargeAt {
 			e := get(z, "key")
 			if e == nil {
 				t.Fatalf("%d bytes, hit %d: a miss", size, hit)
@@ -84,7 +84,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%d bytes, hit %d: another entry", size, hit)
 			}
 			_, inMemory := e.Bytes()
-			if want := hit > 0 && size <= memoryBody; inMemory != want {
+			if want := size <= smallBody && hit+1 >= promoteAt || size <= memoryBody && hit+1 >= promoteLargeAt; inMemory != want {
 				t.Errorf("%d bytes, hit %d: in memory: %v", size, hit, inMemory)
 			}
 			e.Release()

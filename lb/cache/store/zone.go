@@ -133,9 +133,9 @@ func (z *Zone) Get(key Key, text []byte, now int64) *Entry {
 	s.live.touch(e)
 	e.retain()
 	promote := false
-	if e.hits < promoteAt {
+	if at := e.body.promoteAt(); e.hits < at {
 		e.hits++
-		promote = e.hits == promoteAt && e.body.file != nil && e.body.length <= z.memoryBody()
+		promote = e.hits == at && e.body.file != nil && e.body.length <= z.memoryBody()
 	}
 	s.mu.Unlock()
 	if promote {
