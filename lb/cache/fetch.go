@@ -178,6 +178,7 @@ func (l *lookup) keep(body request.Incoming) (request.Incoming, request.Verdict)
 	f := &filling{Incoming: body, fill: fill, l: *l}
 	if l.flight != nil {
 		l.z.flights.filling(l.flight, fill)
+		l.flight = nil // it is f's to land
 	}
 	return l.present(f, fill.Meta(), length)
 }

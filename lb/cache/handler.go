@@ -71,7 +71,7 @@ func (l *lookup) fetch() (request.Incoming, request.Verdict) {
 			return l.through(request.CacheMiss, TooFewUses)
 		}
 		// Miss, or too old: one fetch for all who ask, where that is wanted.
-		switch l.board(turn) {
+		switch l.board() {
 		case boardAgain:
 			l.drop()
 			l.now = time.Now().Unix()
@@ -163,48 +163,43 @@ const (
 	boardLeft                   // the client has gone
 )
 
-// maxTurns bounds how often a request looks again.
-const maxTurns = 4
-
 // board joins the fetch that is at work for the key, or begins one.
-func (l *lookup) board(turn int) boarding {
+func (l *lookup) board() boarding {
 	c := l.c
 	waits := c.Lock || l.entry != nil && c.rfc && l.asked.forces()
 	if !waits && l.entry == nil {
 		return boardLead // as many fetches as there are requests, as in nginx
 	}
-	for {
-		now := time.Now()
-		if l.arrived.IsZero() {
-			l.arrived = now
-		}
-		f, leads := l.z.flights.lead(l.key, now, c.LockAge)
-		if leads {
-			l.flight, l.leads = f, l.key
-			return boardLead
-		}
-		if !waits {
-			return boardLead
-		}
-		limit := c.LockTimeout - now.Sub(l.arrived)
-		if turn >= maxTurns || limit <= 0 {
-			return boardAlone
-		}
-		switch f.wait(l.r, min(limit, f.began.Add(c.LockAge).Sub(now))) {
-		case waitLeft:
-			return boardLeft
-		case waitTimedOut:
-			continue
-		}
-		if f.fill != nil {
-			l.flight = f
-			return boardShared
-		}
-		if f.again {
-			return boardAgain
-		}
-		return boardLead // what came is not for sharing
+	now := time.Now()
+	if l.arrived.IsZero() {
+		l.arrived = now
 	}
+	f, leads := l.z.flights.lead(l.key, now, c.LockAge)
+	if leads {
+		l.flight, l.leads = f, l.key
+		return boardLead
+	}
+	if !waits {
+		return boardLead
+	}
+	limit := c.LockTimeout - now.Sub(l.arrived)
+	if limit <= 0 {
+		return boardAlone
+	}
+	switch wait(l.r, f.settled, min(limit, f.began.Add(c.LockAge).Sub(now))) {
+	case waitLeft:
+		return boardLeft
+	case waitTimedOut:
+		return boardAgain
+	}
+	switch {
+	case f.fill != nil:
+		l.flight = f
+		return boardShared
+	case f.again:
+		return boardAgain
+	}
+	return boardLead // what came is not for sharing
 }
 
 // forces tells that a request does not take what is fresh.

@@ -11,6 +11,7 @@ import (
 // flight is one fetch for a key, for which others may wait.
 type flight struct {
 	began   time.Time
+	landed  chan struct{} // closed when it is over
 	settled chan struct{} // closed when it is known what comes of it:
 	fill    *store.Fill   // the entry in the making; nil: none
 	again   bool          // no fill, but it is worth to look again, or to try
@@ -30,7 +31,7 @@ func (s *flights) lead(key store.Key, now time.Time, age time.Duration) (f *flig
 	if f := s.all[key]; f != nil && (now.Sub(f.began) < age || f.fill != nil) {
 		return f, false
 	}
-	f = &flight{began: now, settled: make(chan struct{})}
+	f = &flight{began: now, settled: make(chan struct{}), landed: make(chan struct{})}
 	if s.all == nil {
 		s.all = map[store.Key]*flight{}
 	}
@@ -66,6 +67,7 @@ func (s *flights) land(key store.Key, f *flight, again bool) {
 		f.again = again
 		close(f.settled)
 	}
+	close(f.landed)
 }
 
 // waited is how a wait ended.
@@ -77,10 +79,10 @@ const (
 	waitLeft // the client has gone
 )
 
-// wait waits for a fetch to settle, holding nothing.
-func (f *flight) wait(r *request.Request, limit time.Duration) waited {
+// wait waits for what happens to a fetch, holding nothing.
+func wait(r *request.Request, what <-chan struct{}, limit time.Duration) waited {
 	select {
-	case <-f.settled:
+	case <-what:
 		return waitSettled
 	default:
 	}
@@ -93,7 +95,7 @@ func (f *flight) wait(r *request.Request, limit time.Duration) waited {
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {
-	case <-f.settled:
+	case <-what:
 		return waitSettled
 	case <-t.C:
 		return waitTimedOut

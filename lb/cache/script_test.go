@@ -53,6 +53,8 @@ type world struct {
 	told  []string // outcomes
 	own   *request.Request
 	done  chan struct{} // closed when the own request has its reply
+	// fetch answers in place of the script; nil: the script does
+	fetch func(r *request.Request) (request.Incoming, request.Verdict)
 }
 
 func newWorld(t *testing.T, conf string) *world {
@@ -69,6 +71,9 @@ func newWorld(t *testing.T, conf string) *world {
 		t.Fatal(err)
 	}
 	w.log = errorlog.NewFunc(errorlog.Debug, func(_ errorlog.Level, _ uint64, message string) {
+		if w.fetch != nil {
+			return
+		}
 		message, _, _ = strings.Cut(message, ", client:")
 		w.told = append(w.told, "! "+strings.TrimPrefix(message, `cache "c": `))
 	})
@@ -121,6 +126,9 @@ func (w *world) Hold() func() { return func() {} }
 
 // Fetch implements request.Fetcher: it answers as the script says.
 func (w *world) Fetch(r *request.Request) (request.Incoming, request.Verdict) {
+	if w.fetch != nil {
+		return w.fetch(r)
+	}
 	mark := "?"
 	if r != w.own && r.Cached.Slice == nil {
 		<-w.done // so that the script has one order

@@ -116,9 +116,10 @@ func (b *storedBody) pick(ranges []request.Range, parts *request.Multipart) {
 }
 
 // share answers with the reply that another request has begun to store; ok is
-// false where it has ended meanwhile, and has to be looked for again.
+// false where it has arrived meanwhile, and has to be looked for again.
 func (l *lookup) share() (body request.Incoming, verdict request.Verdict, ok bool) {
-	fill := l.flight.fill
+	f := l.flight
+	fill := f.fill
 	l.flight = nil
 	m := fill.Meta()
 	if len(m.Vary) > 0 && l.c.heeds(request.FieldVary) && digest(l.r, m.Vary) != m.Variant {
@@ -127,6 +128,7 @@ func (l *lookup) share() (body request.Incoming, verdict request.Verdict, ok boo
 	}
 	reader := fill.Reader(0)
 	if reader == nil {
+		wait(l.r, f.landed, l.c.LockTimeout) // it is being put in its place
 		return nil, 0, false
 	}
 	l.drop()
