@@ -9,6 +9,39 @@ func (b *builder) lint() {
 	}
 	b.lintSchemes()
 	b.lintCaches()
+	b.noteConnectionFields()
+}
+
+// noteConnectionFields tells of fields that are set for upstreams to which
+// HTTP/2 is spoken, which does not have them (RFC 9113, 8.2.2).
+func (b *builder) noteConnectionFields() {
+	type place struct {
+		at   Pos
+		name string
+	}
+	told := map[place]bool{}
+	for _, l := range b.locations() {
+		if l.Proxy == nil || l.Exchanges().HTTPVersion != HTTP20 {
+			continue
+		}
+		for _, h := range l.Exchanges().SetHeaders {
+			if h.Value.Value == "" || told[place{h.Pos, h.Name}] || !isConnectionField(h.Name) {
+				continue
+			}
+			told[place{h.Pos, h.Name}] = true
+			what := "proxy_set_header " + h.Name
+			if l.Proxy.GRPC {
+				what = "grpc_set_header " + h.Name
+			}
+			b.cfg.Notes = append(b.cfg.Notes, Note{Pos: h.Pos, Directive: what, State: Meaningless,
+				Msg: `"` + what + `" has no effect on requests over HTTP/2, which has neither this field nor upgrades of connections`})
+		}
+	}
+}
+
+// isConnectionField tells whether a field is one of HTTP/1's own.
+func isConnectionField(name string) bool {
+	return indexFold([]string{"Connection", "Upgrade", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "HTTP2-Settings"}, name) >= 0
 }
 
 // lintCaches finds caches that store nothing unless the replies ask for it,

@@ -45,6 +45,7 @@ type stack struct {
 	newest *Conn
 	shared []*shared  // oldest first
 	dials  []*sharing // being made
+	room   int        // for how many exchanges the last one had room that was full; at first a guess
 }
 
 // stackOf returns what hangs on a peer.
@@ -52,7 +53,7 @@ func stackOf(p *upstream.Peer) *stack {
 	if s, _ := p.Conns().(*stack); s != nil {
 		return s
 	}
-	return p.SetConns(&stack{}).(*stack)
+	return p.SetConns(&stack{room: firstRoom}).(*stack)
 }
 
 // NewGroup returns a group without connections.

@@ -27,6 +27,7 @@ type shared struct {
 // sharing is a connection that is being made; others who need one wait for it.
 type sharing struct {
 	key  string
+	room int // for how many more it will do
 	done chan struct{}
 	err  error // once done is closed
 }
@@ -37,6 +38,9 @@ const (
 	// restAfter is how long a connection must have been idle for its memory to
 	// be given back.
 	restAfter = int64(time.Second)
+	// firstRoom is for how many exchanges a connection is expected to have room
+	// before any has told (RFC 9113, 6.5.2).
+	firstRoom = 100
 )
 
 // ErrNotHTTP2 is a TLS server that does not speak HTTP/2.
@@ -62,9 +66,13 @@ func (g *Group) reserve(s *stack, f *Profile, now int64) *http2.Client {
 		Requests: g.limits.Requests, Time: g.limits.Time, Once: g.limits.Connections == 0,
 	}
 	for _, c := range s.shared {
-		if (c.profile == f || c.profile.Key == f.Key) && c.client.Reserve(now, &limits) {
+		if c.profile != f && c.profile.Key != f.Key {
+			continue
+		}
+		if c.client.Reserve(now, &limits) {
 			return c.client
 		}
+		s.room = c.client.Room()
 	}
 	return nil
 }
@@ -82,12 +90,13 @@ func (g *Group) Join(ctx context.Context, p *upstream.Peer, f *Profile, handshak
 		}
 		d := s.dial(f.Key)
 		if d == nil {
-			d = &sharing{key: f.Key, done: make(chan struct{})}
+			d = &sharing{key: f.Key, room: max(s.room, 1) - 1, done: make(chan struct{})}
 			s.dials = append(s.dials, d)
 			g.mu.Unlock()
 			c, err := g.share(ctx, d, p, f, handshake)
 			return c, true, err
 		}
+		d.room--
 		g.mu.Unlock()
 		select {
 		case <-d.done:
@@ -101,10 +110,11 @@ func (g *Group) Join(ctx context.Context, p *upstream.Peer, f *Profile, handshak
 	}
 }
 
-// dial returns the connection that is being made for a profile, if one is.
+// dial returns a connection that is being made for a profile and will have
+// room, if one is.
 func (s *stack) dial(key string) *sharing {
 	for _, d := range s.dials {
-		if d.key == key {
+		if d.key == key && d.room > 0 {
 			return d
 		}
 	}

@@ -124,7 +124,14 @@ func (c *Client) Reserve(now int64, limits *ClientLimits) bool {
 	return true
 }
 
-// room is how many exchanges may run at a time.
+// Room is how many exchanges the peer lets run at a time.
+func (c *Client) Room() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int(c.room())
+}
+
+// room is Room with c.mu held.
 func (c *Client) room() uint32 {
 	if !c.receiver.begun {
 		return firstStreams

@@ -247,7 +247,7 @@ func (c *Client) windowUpdate(h *FrameHead, p []byte) error {
 	if err != nil {
 		return err
 	}
-	c.receiver.useless = min(c.receiver.useless, emptyLimit/2)
+	c.receiver.useless = min(c.receiver.useless, emptyLimit/2) // a long upload brings nothing else
 	if h.Stream == 0 {
 		if !c.window.Add(n) {
 			return connError(FlowControlError, "window too large")
