@@ -49,7 +49,7 @@ func isConnectionField(name string) bool {
 func (b *builder) lintCaches() {
 	warned := map[Pos]bool{}
 	for _, l := range b.locations() {
-		c := &l.ProxySettings.Cache
+		c := &l.Exchanges().Cache
 		if l.Proxy == nil || c.Zone.IsZero() || len(c.Valid) > 0 || warned[c.Zone.Pos] {
 			continue
 		}

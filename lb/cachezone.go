@@ -81,7 +81,7 @@ func (s *caches) close() {
 
 // cached puts the cache of a location before its upstream.
 func (c *compiler) cached(l *location, upstream request.Fetcher) (request.Fetcher, error) {
-	conf := &l.conf.ProxySettings.Cache
+	conf := &l.conf.Exchanges().Cache
 	switch {
 	case !conf.Zone.IsZero():
 		return cache.New(cache.Options{Location: l.conf, Table: c.g.table, Zone: c.g.caches.find, Next: upstream})

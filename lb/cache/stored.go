@@ -30,7 +30,9 @@ func (l *lookup) reply(m *store.Meta, length int64) {
 	p := &r.Reply
 	p.Status, p.Length = m.Status, length
 	p.NoBody = r.Verb == request.VerbHead || bodyless(m.Status)
-	p.Reason = readHead(&r.Upstream, m.Head)
+	if p.Reason = readHead(&r.Upstream, m.Head); len(p.Reason) == 0 {
+		p.Reason = nil // HTTP/2 has none
+	}
 	r.Trailers.Reset(nil)
 }
 
