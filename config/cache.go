@@ -40,6 +40,9 @@ func setCachePath(s *scope, d *Directive) error {
 		if err := c.parameter(d, name, v); err != nil {
 			return err
 		}
+		if a == "purger=off" {
+			s.note(d, a, Meaningless, "what a purge by prefix has hit is removed in the background in any case")
+		}
 	}
 	if c.Zone == "" {
 		return d.Pos.Errorf(`"%s" must have "keys_zone" parameter`, d.Name)

@@ -38,7 +38,6 @@ type settings struct {
 	modified               config.ModifiedSince
 	maxRanges              int
 	buffering              bool
-	maxRange               int64
 	slicing                bool
 	backgroundByReply      bool // stale-while-revalidate updates in the background
 	keyTellsSlice          bool
