@@ -24,8 +24,7 @@ func TestGuideConfigurations(t *testing.T) {
 			"blank but not empty", "https:// here",
 		}},
 		{"nodejs-guide-enhanced.conf", []string{
-			`"match" is not in force yet`,
-			`"health_check" is not in force yet`, `"api" is not in force yet`, `"status_zone" is not in force yet`, "https:// here",
+			`"api" is not in force yet`, `"status_zone" is not in force yet`, "https:// here",
 		}},
 		{"status.conf", []string{`"api" is not in force yet`}},
 	}

@@ -91,7 +91,6 @@ func generalDifferences() [][2]string {
 		{"`listen … quic`", "refused: there is no HTTP/3"},
 		{"`listen … setfib`, `accept_filter`", "meaningless here: only BSD systems have them"},
 		{"`sticky`", "a client that was bound to a backup server stays there when primary ones are back; an error page after every server has failed binds to none"},
-		{"`health_check type=grpc`", "coming; the check is not made until then"},
 		{"`sticky learn … sync`", "coming; sessions are learned by each node for itself until then"},
 		{"`resolver … nxdomain=keep`", "weir's own: servers found by a name stay although it is said not to exist any more; the default is `remove`, which nginx does. See [discovery](discovery.md)"},
 		{"`api`", "coming; until then the location answers 503 and never serves files in their place"},

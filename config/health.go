@@ -33,9 +33,6 @@ func setHealthCheck(s *scope, d *Directive) error {
 	case !h.GRPC && (seen["grpc_service"] || seen["grpc_status"]):
 		return d.Pos.Errorf(`"grpc_service" and "grpc_status" require "type=grpc"`)
 	}
-	if h.GRPC {
-		s.note(d, "health_check type=grpc", Coming, "")
-	}
 	s.location.HealthChecks = append(s.location.HealthChecks, h)
 	return nil
 }
@@ -249,11 +246,11 @@ func (b *builder) checkHealthOf(l *Location, h *HealthCheck) error {
 		}
 	}
 	p := l.Proxy
-	if p == nil && l.Pending != "" {
-		return nil // it will be known with the handler
-	}
 	if p == nil || p.Vars {
-		return h.Pos.Errorf(`"health_check" requires "proxy_pass" without variables in the same location`)
+		return h.Pos.Errorf(`"health_check" requires "proxy_pass" or "grpc_pass" without variables in the same location`)
+	}
+	if h.GRPC && l.Exchanges().HTTPVersion != HTTP20 {
+		return h.Pos.Errorf(`"type=grpc" requires "grpc_pass"`)
 	}
 	u := b.findUpstream(p.Host)
 	if u == nil {
@@ -262,5 +259,6 @@ func (b *builder) checkHealthOf(l *Location, h *HealthCheck) error {
 	if u.Zone == "" {
 		return h.Pos.Errorf(`health checks require upstream "%s" to be in shared memory`, u.Name)
 	}
+	u.CheckFirst = u.CheckFirst || h.Mandatory
 	return nil
 }

@@ -13,6 +13,7 @@ type Upstream struct {
 	Keepalive Keepalive
 
 	Queue             Queue
+	CheckFirst        bool // a health_check about it is mandatory: new servers get no requests before
 	Sticky            Sticky
 	StickyAcceptNginx FlagMode // FlagDefault: as the http block says
 

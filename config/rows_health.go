@@ -3,7 +3,7 @@ package config
 // healthRows are the directives about checking the servers of upstreams.
 func healthRows() []row {
 	return []row{
-		{name: "health_check", in: InLocation, args: argsAny, many: true, state: Coming, set: setHealthCheck},
-		{name: "match", in: InHTTP, args: args1 | argsBlock, many: true, state: Coming, set: setMatch},
+		{name: "health_check", in: InLocation, args: argsAny, many: true, set: setHealthCheck},
+		{name: "match", in: InHTTP, args: args1 | argsBlock, many: true, set: setMatch},
 	}
 }

@@ -37,6 +37,7 @@ type compiler struct {
 	asked   map[*config.Resolver]*config.Resolver // with addresses instead of names
 	told    map[config.Pos]bool                   // ssl_ciphers of which was told what is left out
 	env     proxy.Env
+	wanted  []wantedCheck
 	keys    *atomic.Pointer[upstream.Keys] // that seal sticky ids; nil: these are plain
 	learned map[string]*sessions           // of the generation that serves
 }
@@ -63,6 +64,10 @@ func (b *Balancer) compile(conf *config.Config) (*compiler, error) {
 		return nil, err
 	}
 	c.g.slots = c.g.table.Slots()
+	if err := c.checks(); err != nil {
+		_ = c.g.discard() // the error that counts is err
+		return nil, err
+	}
 	for _, a := range c.g.sites {
 		a.notesHello = c.g.table.Used("ssl_ciphers", "ssl_curves", "ssl_session_id")
 	}

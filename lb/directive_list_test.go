@@ -34,7 +34,7 @@ func provenElsewhere() map[string]string {
 		"proxy_connect_timeout": proxy + "TestFailureWords", "proxy_send_timeout": proxy + "TestUploadFailures",
 		"proxy_ignore_client_abort": proxy + "TestClientAbort", "proxy_request_buffering": proxy + "TestRequestBody",
 		"proxy_socket_keepalive": ". TestSocketKeepalive", "send_timeout": ". TestSendTimeout",
-		"queue": ". TestQueue", "resolver": ". TestResolve", "state": ". TestStateFile", "resolver_timeout": ". TestLeaveWhileResolving", "ssl_session_timeout": ". TestSessionTimeoutInheritance",
+		"queue": ". TestQueue", "health_check": ". TestHealthCheck", "match": ". TestHealthCheck", "resolver": ". TestResolve", "state": ". TestStateFile", "resolver_timeout": ". TestLeaveWhileResolving", "ssl_session_timeout": ". TestSessionTimeoutInheritance",
 		"sticky_key": ". TestSealedCookies", "sticky_accept": ". TestSealedCookies",
 		"http2": ". TestHTTP2IsAgreedOn", "http2_recv_buffer_size": ". TestHTTP2IsAgreedOn",
 		"http2_max_concurrent_streams": ". TestHTTP2Limits", "http2_body_preread_size": ". TestHTTP2Limits",

@@ -54,6 +54,7 @@ func Explain(o Options, conf *config.Config, q Question) (lines []string, err er
 		q.Answer(&Prepared{b: b, c: c})
 	}
 	c.takeOver()
+	c.g.assumeHealthy()
 	site, err := c.g.asked(&q)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-lb/weir/lb/accesslog"
 	"github.com/weir-lb/weir/lb/cert"
 	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/health"
 	"github.com/weir-lb/weir/lb/http1"
 	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/listen"
@@ -32,6 +33,7 @@ type generation struct {
 	folded   map[string]*pool     // the same, by names in lower case
 	sessions map[string]*sessions // zones of learned sessions, by name
 
+	plans  []health.Plan // what of the upstreams is checked
 	caches caches
 	logs   *accesslog.Set
 	errors []*errorlog.Logger // to be given back

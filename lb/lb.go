@@ -13,6 +13,7 @@ import (
 	"github.com/weir-lb/weir/lb/cache"
 	"github.com/weir-lb/weir/lb/cert"
 	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/health"
 	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/listen"
 	"github.com/weir-lb/weir/lb/upstream"
@@ -26,6 +27,7 @@ type Options struct {
 	Version  string
 	Hostname string   // $hostname; the system's if empty
 	Resolver Resolver // nil: names that variables give are not looked up
+	Outlet   Outlet   // nil: there is no cluster
 }
 
 // Balancer is the data plane: it serves one configuration at a time and
@@ -41,6 +43,7 @@ type Balancer struct {
 	clock       clock
 	table       upstream.Table
 	caches      cache.Set
+	checker     *health.Checker
 	transients  transients
 	trimmer     trimmer
 	pages       sync.Map  // pageKey → []byte
@@ -87,6 +90,7 @@ func New(o Options) (*Balancer, error) {
 	})
 	b.table.Now = wire.Now
 	b.connWorkers.handle = b.serve
+	b.checker = newChecker(&o)
 	b.jobs.New = func() any { return newJob() }
 	b.outputs.New = func() any { out := make([]byte, outputSize); return &out }
 	b.streams.New = func() any { return newStreamJob() }
@@ -138,6 +142,7 @@ func (p *Prepared) Start() (retired <-chan struct{}) {
 	p.c.takeOver()
 	p.c.g.caches.start()
 	old := b.current.Swap(p.c.g)
+	b.checker.Apply(p.c.g.plans)
 	p.c.g.closeForeign(old)
 	if err := p.change.Commit(); err != nil {
 		b.options.Log.Logf(errorlog.Alert, 0, "%v", err)
@@ -280,6 +285,7 @@ func (b *Balancer) Close() error {
 	}
 	last := len(b.conns) == 0
 	b.mu.Unlock()
+	b.checker.Close()
 	err := b.sockets.Close()
 	b.connWorkers.end()
 	if last {

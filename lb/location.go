@@ -237,6 +237,9 @@ func (c *compiler) serving(l *location) error {
 		if err != nil {
 			return err
 		}
+		if err := c.checking(l, h.Source.(*proxy.Fetcher)); err != nil {
+			return err
+		}
 		if h.Source, err = c.cached(l, h.Source); err != nil {
 			return err
 		}

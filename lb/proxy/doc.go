@@ -22,6 +22,7 @@
 //	target.go    the upstream, and how connections to it are made
 //	bind.go      the address they come from
 //	identity.go  the certificate they show
+//	probe.go     the question of a health check
 //	settings.go  the directives about all this made ready
 //	handler.go   the walk of one reply to its client
 //	rules.go     the directives about that made ready

@@ -75,6 +75,22 @@ func (x *exchange) writeHead() {
 	dst = append(dst, ' ')
 	dst = append(dst, x.uri...)
 	dst = append(dst, h.versionLine...)
+	dst = x.appendSet(dst)
+	dst = x.writeWish(dst)
+	dst = x.writeFraming(dst)
+	if te, ok := r.Head.Get(request.FieldTE); ok && h.passTE && bytes.Contains(bytes.ToLower(te), []byte("trailers")) {
+		dst = append(dst, "TE: trailers\r\n"...)
+	}
+	if h.PassHeaders {
+		x.choose()
+		dst = r.Head.AppendFields(dst)
+	}
+	x.out = append(dst, "\r\n"...)
+}
+
+// appendSet writes the fields that the location sets.
+func (x *exchange) appendSet(dst []byte) []byte {
+	r, h := x.r, x.h
 	for i := range h.set {
 		f := &h.set[i]
 		at := len(dst)
@@ -90,16 +106,7 @@ func (x *exchange) writeHead() {
 		}
 		dst = append(dst, "\r\n"...)
 	}
-	dst = x.writeWish(dst)
-	dst = x.writeFraming(dst)
-	if te, ok := r.Head.Get(request.FieldTE); ok && h.passTE && bytes.Contains(bytes.ToLower(te), []byte("trailers")) {
-		dst = append(dst, "TE: trailers\r\n"...)
-	}
-	if h.PassHeaders {
-		x.choose()
-		dst = r.Head.AppendFields(dst)
-	}
-	x.out = append(dst, "\r\n"...)
+	return dst
 }
 
 // isMethod tells whether a value can stand as a method without ending it.

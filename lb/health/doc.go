@@ -1,0 +1,19 @@
+// Package health finds out how the peers of upstreams fare, by asking them
+// (health_check), and tells the upstreams what it concludes.
+//
+// A [Check] is one health_check line made ready. The [Checker] keeps when which
+// peer is due in one heap with one timer; a goroutine exists only while a probe
+// is on its way. The results of one check of one peer are counted in a row by a
+// tally, all tallies of a peer make this node's own [Report] of it, and [Judge]
+// makes a verdict of that. Only verdicts that change are told, to the upstream
+// at once and to the log in one line.
+//
+//	checker.go   which peers are checked, and what their results lead to
+//	schedule.go  when
+//	tally.go     results in a row
+//	report.go    what this node says of a peer, and why
+//	judge.go     the verdict
+//	probe.go     one question to a peer: probe_http1.go and probe_http2.go
+//	match.go     whether its answer is a good one
+//	grpc.go      the gRPC health checking protocol
+package health

@@ -1,0 +1,124 @@
+package health
+
+import (
+	"container/heap"
+	"math"
+	"time"
+)
+
+const (
+	// firstGap keeps the first probes of many peers from leaving all at once.
+	firstGap = time.Millisecond
+	// A check whose results are changing is repeated after a fraction of its
+	// interval, within these bounds.
+	fastFraction = 5
+	fastest      = 100 * time.Millisecond
+	slowestFast  = time.Second
+)
+
+// queue holds the targets by the time they are due; it implements heap.Interface.
+type queue []*target
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+// Push adds a target at the end.
+func (q *queue) Push(x any) {
+	t := x.(*target)
+	t.index = len(*q)
+	*q = append(*q, t)
+}
+
+// Pop takes the last target out.
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	t := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	t.index = -1
+	return t
+}
+
+// schedule makes a target due. c.mu is held.
+func (c *Checker) schedule(t *target, at time.Time) {
+	t.due = at
+	heap.Push(&c.queue, t)
+	if t.index == 0 {
+		select {
+		case c.wake <- struct{}{}:
+		default: // it was told already
+		}
+	}
+}
+
+// unschedule takes a target out, if it waits. c.mu is held.
+func (c *Checker) unschedule(t *target) {
+	if t.index >= 0 {
+		heap.Remove(&c.queue, t.index)
+	}
+}
+
+// run starts probes as they become due, until the checker is closed.
+func (c *Checker) run() {
+	defer c.all.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-c.wake:
+		case <-timer.C:
+		}
+		timer.Reset(c.start())
+	}
+}
+
+// start starts what is due and tells how long nothing more will be.
+func (c *Checker) start() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	for len(c.queue) > 0 {
+		next := c.queue[0]
+		if wait := next.due.Sub(now); wait > 0 {
+			return wait
+		}
+		heap.Pop(&c.queue)
+		next.busy = true
+		c.all.Add(1)
+		go c.probe(next, next.check)
+	}
+	return math.MaxInt64
+}
+
+// next is when a target is due again after a probe. The second probe comes
+// early by a part of the interval that differs from target to target, so that
+// those which began together are spread over it from then on.
+func (t *target) next(now time.Time, jitter time.Duration) time.Time {
+	check := t.check
+	wait := check.Interval
+	if t.tally.changing() {
+		wait = min(check.Interval, max(check.Interval/fastFraction, fastest), slowestFast)
+	} else if !t.spread {
+		t.spread = true
+		wait -= time.Duration(float64(check.Interval) * phase(t.number))
+	}
+	at := t.due.Add(wait + jitter)
+	if at.Before(now) { // the probe took longer than the interval
+		return now.Add(jitter)
+	}
+	return at
+}
+
+// phase is the n-th point of a sequence in [0, 1) that is even however many of
+// its points are taken.
+func phase(n int) float64 {
+	const golden = 0.6180339887498949
+	_, fraction := math.Modf(float64(n) * golden)
+	return fraction
+}
