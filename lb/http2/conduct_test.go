@@ -251,6 +251,7 @@ func TestWindowOfTheReset(t *testing.T) {
 		r := newRig(t, func(s *ServerStream) { answer(s, "early") })
 		r.start()
 		_ = r.send("H1 post; D1 abc")
+		time.Sleep(restPatience)
 		synctest.Wait()
 		if got := r.told(); got != "H1 :status=200 content-length=5; D1e early; R1 NO_ERROR" {
 			t.Error(got)
@@ -261,6 +262,49 @@ func TestWindowOfTheReset(t *testing.T) {
 			t.Errorf("%s, %+v", got, r.c.recv)
 		}
 	})
+}
+
+// Many clients lose a complete reply when RST_STREAM comes right behind it: the
+// rest of a request that was not read has its time to come, within the window
+// that it had.
+func TestRestOfTheRequest(t *testing.T) {
+	t.Parallel()
+	const early = "H1 :status=200 content-length=5; D1e early"
+	for rest, want := range map[string]string{
+		"":                    "; later R1 NO_ERROR",
+		"D1 more":             "; later R1 NO_ERROR",
+		"D1 more; D1e end":    "; later ",
+		"H1e x-t=1":           "; later ",
+		"R1 8":                "; later ",
+		"D1e short of length": "; R1 PROTOCOL_ERROR; later ",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, func(s *ServerStream) { answer(s, "early") })
+			r.start()
+			length := ""
+			if strings.Contains(want, "PROTOCOL_ERROR") {
+				length = " content-length=100"
+			}
+			_ = r.send("H1 post" + length + "; D1 abc")
+			synctest.Wait()
+			got := r.told()
+			if rest != "" {
+				_ = r.send(rest)
+				synctest.Wait()
+			}
+			if more := r.told(); more != "" {
+				got += "; " + more
+			}
+			time.Sleep(restPatience)
+			synctest.Wait()
+			if got += "; later " + r.told(); got != early+want {
+				t.Errorf("%s:\n got  %s\n want %s", rest, got, early+want)
+			}
+			if r.c.recv.left+r.c.recv.owed != connWindow || r.c.running != 0 {
+				t.Errorf("%s: %+v, %d in work", rest, r.c.recv, r.c.running)
+			}
+		})
+	}
 }
 
 // Every waiting goroutine ends with the connection.

@@ -89,7 +89,7 @@ func (c *ServerConn) deliver(s *ServerStream, h *FrameHead, data []byte) error {
 		}
 	}
 	if s.discard {
-		c.credit(s, len(data))
+		c.credit(nil, len(data)) // the stream's window stays closed
 	} else {
 		s.in = append(s.in, data...)
 	}

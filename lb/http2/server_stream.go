@@ -52,7 +52,7 @@ type ServerStream struct {
 	recvEnd   bool  // nothing more comes
 	sendEnd   bool  // nothing more is sent
 	cancelled bool  // nobody reads any more
-	discard   bool  // what comes is dropped
+	discard   bool  // the reply is complete: what comes is dropped
 	announced int64 // bytes that Content-Length still promises; -1: nothing was said
 	recv      RecvWindow
 	send      SendWindow
@@ -243,18 +243,44 @@ func (c *ServerConn) do(s *ServerStream) {
 	c.finish(s)
 }
 
+// restPatience is how long the rest of a request may take to come whose reply
+// is complete.
+const restPatience = time.Second
+
+// awaitRest lets the rest of a request come, as far as its window allows.
+// Clients of many makes lose a complete reply that RST_STREAM follows closely.
+// The lock is held.
+func (c *ServerConn) awaitRest(s *ServerStream) {
+	s.discard, s.gone = true, nil
+	c.dropInput(s)
+	c.flush()
+	for until := deadline(restPatience); !s.recvEnd; {
+		if !s.wait(reading, until) {
+			return
+		}
+	}
+}
+
+// dropInput forgets what came and was not read; the lock is held.
+func (c *ServerConn) dropInput(s *ServerStream) {
+	if left := len(s.in); left > 0 {
+		s.in = s.in[:0]
+		c.credit(nil, left)
+	}
+}
+
 // finish ends a stream that was served, whole or not.
 func (c *ServerConn) finish(s *ServerStream) {
 	c.mu.Lock()
+	if s.sendEnd && !s.recvEnd {
+		c.awaitRest(s)
+	}
 	if !s.sendEnd {
 		c.resetStream(s.id, InternalError)
 	} else if !s.recvEnd {
 		c.resetStream(s.id, NoError) // the rest of the request is of no use (RFC 9113, 8.1)
 	}
-	if left := len(s.in); left > 0 {
-		s.in = s.in[:0]
-		c.credit(nil, left)
-	}
+	c.dropInput(s)
 	s.recvEnd, s.sendEnd, s.gone = true, true, nil
 	c.remove(s)
 	c.queue.leave(s)
