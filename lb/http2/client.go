@@ -77,6 +77,7 @@ type Client struct {
 
 	once    bool  // it ends when no exchange runs
 	closing bool  // no further exchange may begin
+	parted  bool  // the peer was told that the connection ends
 	broken  error // nothing can be sent any more, and why
 	ended   error // the connection is over, and why
 
@@ -157,9 +158,14 @@ func (c *Client) leave() {
 
 // finish ends a connection that is of no use any more; c.mu is held.
 func (c *Client) finish() {
-	if c.closing && c.active == 0 && !c.writing && len(c.out) == 0 {
-		c.transport.Shutdown()
+	if !c.closing || c.active > 0 || c.writing || len(c.out) > 0 {
+		return
 	}
+	if c.broken == nil && c.ended == nil && !c.parted {
+		c.parted = true
+		_, _ = c.transport.Offer(AppendGoAway(nil, 0, NoError)) // a courtesy, before an end in any case
+	}
+	c.transport.Shutdown()
 }
 
 // Retire lets no further exchange begin; the connection ends with the last one.

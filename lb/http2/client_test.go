@@ -270,9 +270,10 @@ func TestClientGoAway(t *testing.T) {
 	if f.m.isDown() {
 		t.Error("closed under an exchange")
 	}
+	f.answered()
 	a.Close()
-	if f.answered(); !f.m.isDown() {
-		t.Error("not closed with the last exchange")
+	if told := f.answered(); told != "goaway 0 NO_ERROR" || !f.m.isDown() {
+		t.Errorf("closed with the last exchange: %v, told %q", f.m.isDown(), told)
 	}
 }
 
