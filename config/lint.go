@@ -50,7 +50,7 @@ func (b *builder) lintCaches() {
 	warned := map[Pos]bool{}
 	for _, l := range b.locations() {
 		c := &l.Exchanges().Cache
-		if l.Proxy == nil || c.Zone.IsZero() || len(c.Valid) > 0 || warned[c.Zone.Pos] {
+		if l.Proxy == nil || l.Proxy.GRPC || c.Zone.IsZero() || len(c.Valid) > 0 || warned[c.Zone.Pos] {
 			continue
 		}
 		warned[c.Zone.Pos] = true

@@ -185,3 +185,27 @@ func TestCacheVariables(t *testing.T) {
 		}
 	}
 }
+
+// TestCacheLetsOthersPass: a connection that leaves HTTP is not stored.
+func TestCacheLetsOthersPass(t *testing.T) {
+	t.Parallel()
+	be := lbtest.StartBackend(t, func(c *lbtest.Call) {
+		if c.Field("Upgrade") == "" {
+			c.Answer(200, "plain")
+			return
+		}
+		c.Send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n")
+		c.Echo()
+	})
+	b := lbtest.Start(t, cached(be, `proxy_cache_valid any 1h; proxy_cache_lock on; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;`, ""))
+	for range 2 {
+		c := b.Dial(front)
+		c.Send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+		if r := c.HeadReply(); r.Status != 101 {
+			t.Fatal(r)
+		}
+		c.Send("ping")
+		c.Expect("ping")
+	}
+	b.Errors.Await(t, "not stored: another protocol")
+}

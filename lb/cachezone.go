@@ -89,9 +89,8 @@ func (c *compiler) cached(l *location, upstream request.Fetcher) (request.Fetche
 		return cache.NewMirror(cache.MirrorOptions{
 			Location: l.conf, Table: c.g.table, Prefix: c.g.conf.Prefix, Next: upstream,
 		})
-	}
-	if conf.ForceRanges {
-		upstream = cache.NewRanger(l.conf, upstream)
+	case conf.ForceRanges:
+		return cache.NewRanger(l.conf, upstream), nil
 	}
 	return upstream, nil
 }

@@ -180,7 +180,16 @@ func (l *lookup) keep(body request.Incoming) (request.Incoming, request.Verdict)
 		l.z.flights.filling(l.flight, fill)
 		l.flight = nil // it is f's to land
 	}
-	return l.present(f, fill.Meta(), length)
+	return l.present(headOnly(l.r, f), fill.Meta(), length)
+}
+
+// headOnly keeps a client that asked for a head from waiting for the body that
+// was fetched in its place.
+func headOnly(r *request.Request, body request.Incoming) request.Incoming {
+	if r.Verb == request.VerbHead {
+		return &trimmed{Incoming: body}
+	}
+	return body
 }
 
 // bodyless tells the statuses without a body.
@@ -193,7 +202,7 @@ func (l *lookup) notKept(body request.Incoming, why Reason) (request.Incoming, r
 	l.land(false)
 	l.tell(why)
 	l.r.Wish.Stay = false
-	return l.c.force(l.r, body)
+	return l.c.force(l.r, headOnly(l.r, body))
 }
 
 // unbuffered tells whether the reply goes on as it comes, and is not for

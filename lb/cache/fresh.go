@@ -57,6 +57,9 @@ func (u *rules) heeds(id request.FieldID) bool { return u.ignore&(1<<id) == 0 }
 
 // judge decides whether a reply may be stored, and for how long.
 func (u *rules) judge(k *candidate) (t terms, why Reason) {
+	if k.status < 200 {
+		return t, LeavesHTTP
+	}
 	if (k.status == http.StatusPartialContent || k.head.Has(request.FieldContentRange)) && !u.partial && !k.sliced {
 		return t, PartialReply
 	}

@@ -285,3 +285,25 @@ func TestBrokenStore(t *testing.T) {
 		}
 	})
 }
+
+// TestHeadDoesNotWait: a client that asks for a head has it at once, while the
+// body is fetched and stored.
+func TestHeadDoesNotWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "proxy_cache_valid 1h;")
+		defer w.z.Close()
+		o := &origin{pieces: []string{"a", "b", "c"}}
+		w.fetch = o.fetch
+		r := w.newRequest([]string{"HEAD /"})
+		body, _ := w.c.Fetch(r)
+		began := time.Now()
+		if _, err := readAll(body, r); err != nil || time.Since(began) != 0 || r.Reply.Length != 3 {
+			t.Errorf("%v, %d bytes after %v", err, r.Reply.Length, time.Since(began))
+		}
+		body.Close()
+		if got := w.crowd(1, "GET /"); got["HIT abc 0s"] != 1 {
+			t.Error(got)
+		}
+	})
+}

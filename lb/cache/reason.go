@@ -19,6 +19,7 @@ const (
 	VariesTooMuch                   // Vary names more than can be kept
 	PartialReply                    // 206, or Content-Range, where no slice was asked for
 	HeadReply                       // a reply to HEAD, without a body
+	LeavesHTTP                      // 101: the connection speaks otherwise from here on
 	NotUnderstood                   // must-understand, and a status that is not
 	ByDirective                     // proxy_no_cache
 	TooFewUses                      // proxy_cache_min_uses
@@ -38,7 +39,7 @@ var reasonTexts = [reasons]string{
 	SaysPrivate: "private", SaysNoCache: "no-cache without validator", SaysAccelExpires: "X-Accel-Expires: 0",
 	RequestNoStore: "no-store in the request", RequestAuthorized: "Authorization in the request", SetsCookie: "Set-Cookie",
 	VariesByAll: "Vary: *", VariesTooMuch: "Vary too long", PartialReply: "partial reply", HeadReply: "reply to HEAD",
-	NotUnderstood: "status not understood", ByDirective: "proxy_no_cache", TooFewUses: "fewer than proxy_cache_min_uses",
+	LeavesHTTP: "another protocol", NotUnderstood: "status not understood", ByDirective: "proxy_no_cache", TooFewUses: "fewer than proxy_cache_min_uses",
 	RangeTooFar: "range beyond proxy_cache_max_range_offset", PassedUnbuffered: "unbuffered", AccelRedirected: "X-Accel-Redirect",
 	KeyTooLong: "key too long", LockTimedOut: "proxy_cache_lock_timeout", SliceMismatch: "slices do not fit",
 	StoreFailed: "store failed", BrokeOff: "broke off",
