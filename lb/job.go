@@ -28,6 +28,8 @@ type job struct {
 	keep    bool  // the connection stays open after the reply
 	behind  bool  // the input came together with the request before
 	began   int64 // of a head that has not come whole
+
+	cancelled bool // the body's reading was interrupted
 }
 
 func newJob() *job { return &job{in: make([]byte, inputSize)} }
@@ -142,7 +144,19 @@ func (j *job) Whole() ([]byte, bool) {
 }
 
 // Cancel implements request.BodySource.
-func (j *job) Cancel() { j.c.Interrupt() }
+func (j *job) Cancel() {
+	j.cancelled = true
+	j.c.Interrupt()
+}
+
+// uncancel forgets a Cancel, which would end every later wait of the
+// connection as well: the body may have been read whole before it.
+func (j *job) uncancel() {
+	if j.cancelled {
+		j.cancelled = false
+		j.c.ClearInterrupt()
+	}
+}
 
 // drain reads what the handlers left of the body, so that the next request
 // can be found behind it; false when that is not worth it.

@@ -276,6 +276,7 @@ func (j *job) finish() bool {
 		j.r.LogError(errorlog.Info, errLeft.Error())
 	}
 	j.giveBack()
+	j.uncancel()
 	keep := j.keep && j.r.Reply.Completed && !j.r.Reply.Broken
 	if keep && !j.body.Done() {
 		keep = j.drain()

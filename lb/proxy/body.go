@@ -210,11 +210,14 @@ func (b *body) stop() {
 	}
 	if b.upload.running() {
 		b.upload.to.abort()
-		if !b.kept && b.r.Body.Source != nil {
+		reading := !b.kept && b.r.Body.Source != nil
+		if reading {
 			b.r.Body.Source.Cancel()
-			b.r.Reply.Close = true
 		}
 		<-b.upload.done
+		if reading && b.upload.err != nil { // else the whole body had gone in this moment
+			b.r.Reply.Close = true
+		}
 	}
 	b.upload = nil
 }
