@@ -37,13 +37,13 @@ type conn struct {
 	aside   bool // the request must be served outside of the callback
 	strayed bool // a request was, where other goroutines may use the connection
 	ended   bool // no further request is served
+	stayed  bool // it was woken while idle, and waits on for the same request
 	// prefaced: the client has begun with the preface of HTTP/2
 	prefaced bool
 	reset    bool // it is closed so that the kernel forgets it at once
 	// misdirected: plain HTTP came where TLS is spoken
 	secured, misdirected bool
 	state                atomic.Int32 // busy, idle or woken
-	asked                atomic.Bool  // for a certificate, in the handshake
 	probed               bool         // the silence of this idle period was looked into
 }
 
@@ -139,7 +139,6 @@ func (c *conn) handshake() error {
 	if c.sni == nil {
 		c.sni = c.site.def
 	}
-	c.asked.Store(c.sni.verifies())
 	info := cert.NewInfo(&state, c.sni.tls.Verify(&state))
 	if c.hello != nil {
 		info.Hello, c.hello = c.hello.WithSession(c.First()), nil
@@ -170,7 +169,10 @@ func (c *conn) rest(now int64) {
 	}
 	c.Rest()
 	c.probed = false
-	c.ReadWithin(now, c.keepFor)
+	if !c.stayed { // else the wait goes on
+		c.ReadWithin(now, c.keepFor)
+	}
+	c.stayed = false
 	c.OnPause(now, probeAfter, c.silent)
 	c.pause()
 }
@@ -182,10 +184,11 @@ const (
 	woken              // it was, and looks whether it may stay
 )
 
-// pause says that the connection may be woken.
+// pause says that the connection may be woken. What would have woken it a
+// moment ago does so now.
 func (c *conn) pause() {
 	c.state.Store(idle)
-	if c.b.draining.Load() {
+	if c.b.draining.Load() || c.b.current.Load().number != c.gen {
 		c.wake()
 	}
 }

@@ -150,7 +150,7 @@ func (p *Prepared) Start() (retired <-chan struct{}) {
 	if old == nil {
 		return nil
 	}
-	b.wakeForeign(p.c.g)
+	b.wakeIdle()
 	old.release()
 	return old.retired
 }
@@ -237,16 +237,14 @@ func (b *Balancer) signalEmpty() {
 	}
 }
 
-// wakeForeign makes idle connections look whether a new generation has a place
+// wakeIdle makes idle connections look whether the new generation has a place
 // for them: their listener may be gone, or the rules about their client may
-// have changed.
-func (b *Balancer) wakeForeign(g *generation) {
+// have changed. Those that stay let go of the old generation.
+func (b *Balancer) wakeIdle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for c := range b.conns {
-		if g.bindings[c.socket] == nil || c.asked.Load() {
-			c.wake()
-		}
+		c.wake()
 	}
 }
 
