@@ -12,5 +12,10 @@
 // that were added, and edits, removals and orders by the id of a server, which
 // sleep while no configuration has the line they speak of.
 //
-// The package does not yet carry the log between nodes, and nothing calls it.
+// The library hashicorp/raft is to carry the log. Between it and the state stands
+// a machine that follows the log and stops, rather than step over an entry it
+// cannot read; between it and the disk a guard, so that a disk that fails or
+// hangs ends an instance of the library and never the process.
+//
+// The package does not yet open the library, and nothing calls it.
 package consensus
