@@ -23,8 +23,9 @@ type multiplex struct {
 	rules  *config.Server        // of the name that led here
 	ready  func(fd uintptr) bool // m.readable and m.quiet, bound once
 	silent func()
-	since  int64 // wire.Now when what has not come whole began; 0: nothing
-	leave  int64 // wire.Now when the client was asked to leave; 0: it was not
+	since  int64  // wire.Now when what has not come whole began; 0: nothing
+	taken  uint64 // frames that had come then
+	leave  int64  // wire.Now when the client was asked to leave; 0: it was not
 	over   bool
 	failed error // why it ended; nil: the client left, or was asked to
 }
@@ -142,10 +143,11 @@ func (m *multiplex) limit(now int64) {
 	if m.over = m.over || st.Over; m.over {
 		return
 	}
-	if !st.Partial {
+	switch {
+	case !st.Partial:
 		m.since = 0
-	} else if m.since == 0 {
-		m.since = now
+	case m.since == 0 || m.taken != st.Taken:
+		m.since, m.taken = now, st.Taken
 	}
 	m.ReadWithin(now, m.patience(now, &st))
 	m.OnPause(now, probeAfter, m.silent)
@@ -208,14 +210,17 @@ func (m *multiplex) timedOut(now int64) {
 		m.core.Depart()
 	case m.since != 0 && now-m.since >= int64(m.rules.ClientHeaderTimeout):
 		m.complain(errorlog.Info, "client timed out (110: Connection timed out) while processing HTTP/2 connection")
-		m.over = true
+		m.dismiss()
 	case !st.Opened:
 		m.complain(errorlog.Info, "client timed out (110: Connection timed out) while waiting for request")
-		m.over = true
+		m.dismiss()
 	case !st.Active && st.Idle >= m.site.def.own.keepaliveTimeout:
-		m.failed, m.over = &http2.ConnError{Code: http2.NoError}, true
+		m.dismiss()
 	}
 }
+
+// dismiss ends a connection on which nothing is in work.
+func (m *multiplex) dismiss() { m.failed, m.over = &http2.ConnError{Code: http2.NoError}, true }
 
 // quiet runs when a wait lasts: memory that an idle connection does not need
 // is given back, and the end of a client that came together with its last

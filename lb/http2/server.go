@@ -59,6 +59,7 @@ type ServerConn struct {
 	// The reader's own.
 	preface int // bytes of the preface received
 	greeted bool
+	taken   uint64 // frames, those amid a header block left out
 	frames  FrameReader
 	decoder *Decoder
 	block   headBlock
@@ -141,6 +142,9 @@ func (c *ServerConn) Receive(p []byte) error {
 		h, payload, rest, ok, err := c.frames.Next(p)
 		if err == nil && ok {
 			err = c.frame(&h, payload)
+			if c.block.stream == 0 {
+				c.taken++
+			}
 		}
 		if err != nil {
 			err = c.faulted(err)

@@ -80,6 +80,7 @@ type State struct {
 	Active   bool          // something is in work
 	Idle     time.Duration // since nothing is
 	Partial  bool          // a frame or a header block has not come whole
+	Taken    uint64        // frames and header blocks that have
 	Opened   bool          // there was a request
 	Draining bool          // Depart has to follow
 	Over     bool          // the connection can be closed
@@ -90,7 +91,7 @@ func (c *ServerConn) State() State {
 	partial := c.frames.Partial() || c.block.stream != 0 || c.preface < len(Preface)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	st := State{Active: c.running > 0, Partial: partial, Opened: c.last > 0, Draining: c.leaving == warned}
+	st := State{Active: c.running > 0, Partial: partial, Taken: c.taken, Opened: c.last > 0, Draining: c.leaving == warned}
 	if !st.Active {
 		st.Idle = time.Since(c.idle)
 	}
