@@ -88,6 +88,7 @@ func generalDifferences() [][2]string {
 		{"`include`", "includes and blocks may be nested 100 deep"},
 		{"`error_log memory:`", "refused"},
 		{"`listen … http2`", "works; nginx has deprecated it in favour of `http2 on`"},
+		{"`http2`", "WebSockets over HTTP/2 (RFC 8441) work; a plain connection whose first line is no request line gets no answer; frames of replies never hold more than 16k"},
 		{"`listen … quic`", "refused: there is no HTTP/3"},
 		{"`listen … setfib`, `accept_filter`", "meaningless here: only BSD systems have them"},
 		{"`sticky`", "a client that was bound to a backup server stays there when primary ones are back; an error page after every server has failed binds to none"},

@@ -19,20 +19,11 @@ const (
 func http2Rows() []row {
 	return []row{
 		{name: "http2", in: inHTTPServer, args: argsFlag, set: flag(func(s *scope) *bool { return &s.shared.HTTP2.On })},
-		{name: "http2_max_concurrent_streams", in: inHTTPServer, args: args1, set: setHTTP2Streams},
+		{name: "http2_max_concurrent_streams", in: inHTTPServer, args: args1, set: number(func(s *scope) *int { return &s.shared.HTTP2.MaxStreams })},
 		{name: "http2_recv_buffer_size", in: InHTTP, args: args1, set: setHTTP2Recv},
 		{name: "http2_body_preread_size", in: inHTTPServer, args: args1, set: setHTTP2Preread},
 		{name: "http2_chunk_size", in: inHTTPAll, args: args1, set: setHTTP2Chunk},
 	}
-}
-
-func setHTTP2Streams(s *scope, d *Directive) error {
-	n, ok := parseNumber(d.Args[0])
-	if !ok || n == 0 {
-		return fail(d, "invalid number")
-	}
-	s.shared.HTTP2.MaxStreams = n
-	return nil
 }
 
 func setHTTP2Recv(s *scope, d *Directive) error {
