@@ -14,7 +14,7 @@ import (
 // cached is a configuration with a cache in front of an upstream; more goes
 // into its location, and others follow it.
 func cached(be *lbtest.Backend, more, others string) string {
-	return `events {} http { access_log off; error_log stderr debug; proxy_cache_path cache keys_zone=backcache:10m;
+	return `events {} http { access_log off; error_log stderr debug; proxy_cache_path cache keys_zone=backcache:10m max_size=2m;
 		upstream up { server ` + be.Addr() + `; sticky cookie srv_id; }
 		server { listen 127.0.0.1:8080; add_header X-Cache $upstream_cache_status;
 		location / { proxy_pass http://up; proxy_cache backcache; ` + more + ` } ` + others + ` } }`
@@ -59,6 +59,7 @@ func TestNeverStored(t *testing.T) {
 		{"length and chunks", "", ok + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "upstream sent"},
 		{"two hosts", "Host: a\nHost: b", ok + "Content-Length: 2\r\n\r\nok", "client sent"},
 		{"a field that ends its line", "", ok + "X: a\rb\r\nContent-Length: 2\r\n\r\nok", ""},
+		{"larger than max_size", "", ok + "Content-Length: 9000\r\n\r\n" + strings.Repeat("x", 9000), "not stored: too large"},
 		{"101", "", "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "without being asked"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestNeverStored(t *testing.T) {
 				call.Send(c.reply)
 				call.Close()
 			})
-			b := lbtest.Start(t, cached(be, "", ""))
+			b := lbtest.Start(t, strings.Replace(cached(be, "", ""), "max_size=2m", "max_size=8k", 1))
 			request := "GET / HTTP/1.1\nHost: a\nConnection: close"
 			if c.request != "" {
 				request = "GET / HTTP/1.1\nConnection: close\n" + c.request

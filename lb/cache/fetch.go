@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -172,6 +173,9 @@ func (l *lookup) keep(body request.Incoming) (request.Incoming, request.Verdict)
 		length = 0
 	}
 	fill, err := l.z.Begin(store.FillOptions{Key: l.place(&m), Text: l.text, Meta: m, Length: length})
+	if errors.Is(err, store.ErrTooLarge) {
+		return l.notKept(body, TooLarge)
+	}
 	if err != nil {
 		return l.notKept(body, StoreFailed)
 	}
