@@ -341,7 +341,7 @@ func (l *location) decorate(w *walk) {
 // expire applies `expires`, whose fields take the place of the upstream's.
 func (l *location) expire(r *request.Request) {
 	p := &r.Reply
-	x, ok := static.Expires(l.conf.Expires, l.expires.Value(r), time.Now(), p.LastModified)
+	x, ok := static.Expires(l.conf.Expires, l.expires.Value(r), time.Now(), p.Modified())
 	if !ok {
 		return
 	}

@@ -50,6 +50,17 @@ func (p *Reply) Add(name string, value []byte) {
 	p.Added = append(p.Added, AddedField{name, value})
 }
 
+// Modified returns when what the reply brings was changed last, by weir's
+// knowledge or the upstream's field; zero: nobody says.
+func (p *Reply) Modified() time.Time {
+	if p.Head == nil {
+		return p.LastModified
+	}
+	text, _ := p.Head.Get(FieldLastModified)
+	at, _ := ParseDate(text)
+	return at
+}
+
 // reset makes ready for the reply to another request.
 func (p *Reply) reset() {
 	added := p.Added[:0]
