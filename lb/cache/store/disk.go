@@ -57,11 +57,16 @@ func (z *Zone) inDirs(key Key, do func() error) error {
 // proofOf tells one state of a file from others: which file, how long, and
 // when it was written last. It is never 0.
 func proofOf(info fs.FileInfo) uint64 {
-	x := uint64(info.Size())
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		x = spread(x, st.Ino^st.Dev<<48)
+		return proofOfStat(st)
 	}
-	return spread(x, uint64(info.ModTime().UnixNano())) | 1
+	return spread(uint64(info.Size()), uint64(info.ModTime().UnixNano())) | 1
+}
+
+// proofOfStat is proofOf without allocating.
+func proofOfStat(st *syscall.Stat_t) uint64 {
+	x := spread(uint64(st.Size), st.Ino^st.Dev<<48)
+	return spread(x, uint64(st.Mtim.Nano())) | 1
 }
 
 // firstRead is as much as is read at once of a file: mostly all of the header.

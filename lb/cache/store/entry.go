@@ -3,6 +3,7 @@ package store
 import (
 	"os"
 	"sync/atomic"
+	"syscall"
 )
 
 // Entry is a stored reply that is in use. It never changes; what replaces it
@@ -76,6 +77,16 @@ func (e *Entry) Bytes() (p []byte, ok bool) {
 // sendfile with one, are allowed.
 func (e *Entry) File() (f *os.File, offset int64) {
 	return e.body.file, e.body.offset
+}
+
+// altered tells whether somebody has written to the file since it was checked.
+// An entry in memory does not mind.
+func (e *Entry) altered() bool {
+	if e.body.file == nil {
+		return false
+	}
+	var st syscall.Stat_t
+	return syscall.Fstat(int(e.body.file.Fd()), &st) != nil || proofOfStat(&st) != e.proof
 }
 
 // Release ends the use of the entry that a method of Zone returned.

@@ -112,6 +112,19 @@ func (z *Zone) read(f *os.File, want *sought) (e *Entry, size int64, err error) 
 	return e, info.Size(), nil
 }
 
+// reopen looks anew at the file of a live entry that somebody else has written
+// to since it was opened. It takes the caller's use of the entry.
+func (z *Zone) reopen(e *Entry, now int64) *Entry {
+	z.unproven(e)
+	s, _ := z.locate(&e.key)
+	s.mu.Lock()
+	removed := s.removed
+	s.mu.Unlock()
+	again := z.open(sought{key: e.key, text: e.text, now: now, removed: removed})
+	e.Release()
+	return again
+}
+
 func (z *Zone) buffer() *[copyBuffer]byte {
 	if buf, ok := z.buffers.Get().(*[copyBuffer]byte); ok {
 		return buf

@@ -138,6 +138,9 @@ func (z *Zone) Get(key Key, text []byte, now int64) *Entry {
 		promote = e.hits == at && e.body.file != nil && e.body.length <= z.memoryBody()
 	}
 	s.mu.Unlock()
+	if e.altered() {
+		return z.reopen(e, now)
+	}
 	if promote {
 		return z.promote(e)
 	}
