@@ -11,12 +11,12 @@ import (
 // out what does. It is for one goroutine at a time, and allocates nothing in
 // steady state. The zero value is ready.
 type Encoder struct {
-	table  *table // nil: empty, and no memory is held
-	limit  uint32 // what the peer allows; 0 until told otherwise means 4096
-	told   bool   // limit was set
-	lowest uint32 // the smallest limit since the last block, of which the peer must hear
-	update bool   // the next block begins with the table's size
-	seen   [64]uint32
+	table  *table        // nil: empty, and no memory is held
+	limit  uint32        // what the peer allows; 0 until told otherwise means 4096
+	told   bool          // limit was set
+	lowest uint32        // the smallest limit since the last block, of which the peer must hear
+	update bool          // the next block begins with the table's size
+	seen   [16][4]uint32 // fields that came a short while ago, the latest first in each set
 }
 
 var tables = sync.Pool{New: func() any { return newTable() }}
@@ -103,13 +103,27 @@ func (e *Encoder) Append(dst []byte, name, value []byte) []byte {
 	if static != 0 {
 		only = static
 	}
-	if place := &e.seen[pair/2%uint32(len(e.seen))]; *place != pair || !t.fits(name, value) {
-		*place = pair
+	if !e.returns(pair) || !t.fits(name, value) {
 		return appendLiteral(dst, notIndexed, only, name, value)
 	}
 	dst = appendLiteral(dst, entered, only, name, value)
 	t.add(n, pair, name, value)
 	return dst
+}
+
+// returns notes a field and tells whether it was noted a short while ago. Sets
+// of several keep two fields that always come together from driving each other
+// out.
+func (e *Encoder) returns(pair uint32) bool {
+	set := &e.seen[pair/2%uint32(len(e.seen))]
+	for _, known := range set {
+		if known == pair {
+			return true
+		}
+	}
+	copy(set[1:], set[:])
+	set[0] = pair
+	return false
 }
 
 // isSecret tells whether a field of the static table may hold a secret.
