@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,7 +22,7 @@ import (
 )
 
 // checkedApp is the example application with the page that the guide's health check asks for.
-func checkedApp(t *testing.T, name string) (addr string) {
+func checkedApp(t *testing.T, name, page string) (addr string) {
 	t.Helper()
 	inner := app.New(name)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,19 +31,20 @@ func checkedApp(t *testing.T, name string) (addr string) {
 			return
 		}
 		w.Header().Set("Content-Type", "text/html")
-		io.WriteString(w, "Hello world")
+		io.WriteString(w, page)
 	}))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// startGuide runs the guide's enhanced configuration in front of two servers; it returns the address for TLS, and theirs.
-func startGuide(t *testing.T) (secure string, servers map[string]string) {
+// startGuide runs the guide's enhanced configuration in front of two servers, of which the second has the given page; it
+// returns the address for TLS, and theirs.
+func startGuide(t *testing.T, page string) (secure string, servers map[string]string, log string) {
 	t.Helper()
 	const file = "nodejs-guide-enhanced.conf"
 	dir := t.TempDir()
 	main := writeGuide(t, dir, file)
-	secure, servers = freeAddress(t), map[string]string{"one": checkedApp(t, "one"), "two": checkedApp(t, "two")}
+	secure, servers = freeAddress(t), map[string]string{"one": checkedApp(t, "one", "Hello world"), "two": checkedApp(t, "two", page)}
 	text, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +64,7 @@ func startGuide(t *testing.T) (secure string, servers map[string]string) {
 	if err := weir.Await(t.Context(), limit, func() error { return answers(secure) }); err != nil {
 		t.Fatal(err)
 	}
-	return secure, servers
+	return secure, servers, filepath.Join(dir, "error.log")
 }
 
 // guideClient asks the site of the guide over TLS.
@@ -103,7 +105,7 @@ func (c *guideClient) ask(method, path, form, cookies string) *http.Response {
 // clients at the server that knows them.
 func TestGuideEnhancedKeepsClients(t *testing.T) {
 	t.Parallel()
-	secure, servers := startGuide(t)
+	secure, servers, _ := startGuide(t, "Hello world")
 	c := newGuideClient(t, secure)
 	homes := map[string]bool{}
 	for i := range 4 {
@@ -126,6 +128,30 @@ func TestGuideEnhancedKeepsClients(t *testing.T) {
 	}
 	if len(homes) != 2 {
 		t.Errorf("all clients are at %v", homes)
+	}
+}
+
+// TestGuideEnhancedChecksHealth: the guide's health check, as printed, finds a server whose page is another one, and no
+// client is sent there.
+func TestGuideEnhancedChecksHealth(t *testing.T) {
+	t.Parallel()
+	secure, servers, log := startGuide(t, "Goodbye world")
+	want := fmt.Sprintf(`peer is unhealthy (body: 13 bytes were looked at), health check "nodejs_check" of peer %s in upstream "nodejs"`, servers["two"])
+	for deadline := time.Now().Add(limit); ; {
+		text, err := os.ReadFile(log)
+		if err == nil && strings.Contains(string(text), want) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%v; not in the log: %s\n%s", err, want, text)
+		}
+		runtime.Gosched()
+	}
+	c := newGuideClient(t, secure)
+	for range 10 {
+		if r := c.ask("GET", "/webapp/me", "", ""); r.Header.Get("X-Server") != "one" {
+			t.Errorf("%s from %q", r.Status, r.Header.Get("X-Server"))
+		}
 	}
 }
 

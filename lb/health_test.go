@@ -120,7 +120,7 @@ func TestHealthCheck(t *testing.T) {
 	ill.mu.Unlock()
 	for i, line := range b.Errors.Lines() {
 		want := []string{
-			`[warn] 1#1: peer is unhealthy (status: 500), health check "good" of peer ` + ill.Addr() + ` in upstream "app"`,
+			`[error] 1#1: peer is unhealthy (status: 500), health check "good" of peer ` + ill.Addr() + ` in upstream "app"`,
 			`[notice] 1#1: peer is healthy, health check "good" of peer ` + ill.Addr() + ` in upstream "app"`,
 		}[i%2]
 		if !strings.Contains(line, want) {

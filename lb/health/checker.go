@@ -340,7 +340,7 @@ func (c *Checker) conclude(t *target, f Finding) {
 func (c *Checker) tell(t *target, f Finding) {
 	level, state := errorlog.Notice, "healthy"
 	if t.subject.verdict == upstream.VerdictUnhealthy {
-		level, state = errorlog.Warn, "unhealthy ("+f.words()+")"
+		level, state = errorlog.Error, "unhealthy ("+f.words()+")"
 	}
 	c.o.Log.Log(level, 0, fmt.Sprintf("peer is %s, health check %q of peer %s in upstream %q", state, t.check.Name, t.subject.id.Addr, t.subject.id.Upstream))
 }

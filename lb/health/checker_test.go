@@ -182,7 +182,7 @@ func TestCheckerFasterWhileChanging(t *testing.T) {
 		s.expect("up")
 		s.probed("18 1", "19 1")
 		want := []string{
-			`warn: peer is unhealthy (status: 500), health check "m" of peer 10.0.0.1:80 in upstream "u"`,
+			`error: peer is unhealthy (status: 500), health check "m" of peer 10.0.0.1:80 in upstream "u"`,
 			`notice: peer is healthy, health check "m" of peer 10.0.0.1:80 in upstream "u"`,
 		}
 		if !slices.Equal(s.log, want) {

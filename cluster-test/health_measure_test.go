@@ -1,0 +1,64 @@
+package clustertest
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/weir-lb/weir/cluster-test/measured"
+	"github.com/weir-lb/weir/cluster-test/process"
+	"github.com/weir-lb/weir/cluster-test/program"
+)
+
+// cpuTime is what this process has used of the processors.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// TestMeasureHealthChecks: a thousand servers, each asked every five seconds over a connection of its own, cost no more
+// than 3 % of one processor. Nothing else runs in this process meanwhile.
+func TestMeasureHealthChecks(t *testing.T) {
+	program.Measure(t)
+	const servers, limitPercent = 1000, 3
+	_, port, err := net.SplitHostPort(freeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	many, err := process.Start(process.Options{
+		Name: "servers", Program: program.Need(t, "node"), Args: []string{filepath.Join("testdata", "many.js")},
+		Env: []string{"PORT=" + port, fmt.Sprint("SERVERS=", servers)}, Log: filepath.Join(t.TempDir(), "output"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { many.Stop(syscall.SIGKILL, limit) })
+	host := func(i int) string { return fmt.Sprintf("127.1.%d.%d:%s", i>>8, i&255, port) }
+	if err := many.Await(t.Context(), 2*limit, func() error { return answers(host(servers)) }); err != nil {
+		t.Fatal(err)
+	}
+	var list strings.Builder
+	for i := range servers {
+		fmt.Fprintf(&list, "server %s;\n", host(i+1))
+	}
+	w := startWeir(t, "upstream app { zone app 1m; "+list.String()+" } server { listen LISTEN; location / { proxy_pass http://app; health_check interval=5s mandatory; } }")
+	w.awaitSeen(servers, "well")
+	begin, began := cpuTime(t), time.Now()
+	<-time.After(20 * time.Second)
+	percent := 100 * float64(cpuTime(t)-begin) / float64(time.Since(began))
+	measured.Record(t, "a thousand servers checked every 5 s", 1, fmt.Sprintf("%.2f %% of one processor", percent))
+	if percent > limitPercent {
+		t.Errorf("%.2f %% of one processor, at most %d are allowed", percent, limitPercent)
+	}
+	if strings.Contains(w.text(), "unhealthy") {
+		t.Error("servers that are well were found ill")
+	}
+}
