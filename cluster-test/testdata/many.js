@@ -7,5 +7,5 @@ const http = require('node:http');
 const { PORT, SERVERS } = process.env;
 
 for (let i = 1; i <= Number(SERVERS); i++) {
-  http.createServer((req, res) => res.end('well')).listen({ port: Number(PORT), host: `127.1.${i >> 8}.${i & 255}`, backlog: 16 });
+  http.createServer({ keepAliveTimeout: 600000 }, (req, res) => res.end('well')).listen({ port: Number(PORT), host: `127.1.${i >> 8}.${i & 255}`, backlog: 16 });
 }
