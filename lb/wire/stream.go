@@ -66,11 +66,21 @@ func (s *Stream) ReadNow(fd uintptr, p []byte) (int, error) {
 	if s.tls == nil {
 		return ReadNow(fd, p)
 	}
-	n, err := s.tls.Read(p)
-	if n == 0 && err != nil && IsAgain(err) {
+	n, err := s.readTLS(p)
+	if err != nil && IsAgain(err) {
 		return 0, syscall.EAGAIN
 	}
 	return n, err
+}
+
+// readTLS reads bytes or an error. crypto/tls returns both where the peer's
+// end came together with its last bytes; the next read returns that end again.
+func (s *Stream) readTLS(p []byte) (int, error) {
+	n, err := s.tls.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	return 0, err
 }
 
 // Drained tells whether a ReadNow that returned n of size bytes has left
@@ -120,7 +130,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	if s.tls == nil {
 		return s.Socket.Read(p)
 	}
-	return s.tls.Read(p)
+	return s.readTLS(p)
 }
 
 // Exchange writes out and waits for the first bytes of the answer, which go
@@ -132,7 +142,7 @@ func (s *Stream) Exchange(out []byte, lend func() []byte) (int, error) {
 	if _, err := s.Write(out); err != nil {
 		return 0, err
 	}
-	return s.tls.Read(lend())
+	return s.readTLS(lend())
 }
 
 // CloseWrite ends the sending side, so that the peer sees the end.

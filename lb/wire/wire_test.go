@@ -50,6 +50,11 @@ func pair(t *testing.T) (*wire.Stream, *net.TCPConn) {
 // secure puts TLS on both ends.
 func secure(t *testing.T, s *wire.Stream, far net.Conn) net.Conn {
 	t.Helper()
+	return secureUpTo(t, tls.VersionTLS13, s, far)
+}
+
+func secureUpTo(t *testing.T, version uint16, s *wire.Stream, far net.Conn) net.Conn {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +64,7 @@ func secure(t *testing.T, s *wire.Stream, far net.Conn) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := tls.Server(far, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	server := tls.Server(far, &tls.Config{MaxVersion: version, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
 	shaken := make(chan error, 1)
 	go func() { shaken <- server.Handshake() }()
 	if err := s.StartTLS(&tls.Config{InsecureSkipVerify: true}, false, patience); err != nil {
