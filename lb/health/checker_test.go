@@ -124,6 +124,13 @@ func (s *story) health(n string, ill bool) {
 	s.ill["10.0.0."+n+":80"] = ill
 }
 
+// takes sets how long a probe takes.
+func (s *story) takes(slow time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slow = slow
+}
+
 // probed compares the probes since the last look; times in seconds.
 func (s *story) probed(want ...string) {
 	s.t.Helper()
@@ -271,7 +278,7 @@ func TestCheckerJitter(t *testing.T) {
 // One probe at a time, and no next one before it is back.
 func TestCheckerSlowPeer(t *testing.T) {
 	tell(t, func(s *story) {
-		s.slow = 12 * time.Second
+		s.takes(12 * time.Second)
 		s.serve("1", check(nil))
 		time.Sleep(30 * time.Second)
 		s.probed("0 1", "12 1", "24 1")
@@ -312,13 +319,13 @@ func TestCheckerReload(t *testing.T) {
 		s.serve("1 2", with("a", false))
 		s.expect("up unhealthy")
 		s.probed() // nothing is due
-		s.slow = time.Second
+		s.takes(time.Second)
 		s.serve("1 2", with("b", false))
 		s.expect("checking checking")
-		s.slow = 0
+		s.takes(0)
 		time.Sleep(3 * time.Second)
 		s.expect("up unhealthy")
-		s.slow = time.Second
+		s.takes(time.Second)
 		s.serve("1 2", with("c", true))
 		s.expect("up checking")
 		time.Sleep(3 * time.Second)
