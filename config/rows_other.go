@@ -108,12 +108,17 @@ func comingRows() []row {
 	many := func(in Context, a args, names string) []row {
 		return rowsOf(row{in: in, args: a, state: Coming, many: true}, names)
 	}
+	squeeze := func(in Context, a args, why, names string) []row {
+		return rowsOf(row{in: in, args: a, state: Coming, many: a == argsMore1, why: why}, names)
+	}
+	const plain = "until then weir compresses nothing; what upstreams compress passes"
+	const packed = "until then what upstreams compress passes as it is"
 	return join(
 
 		soon(InServer|InLocation|InLocationIf, args1, "status_zone"),
 		rowsOf(row{in: InLocation, args: args0 | args1, state: Coming, set: pending}, "api"),
-		many(InHTTP, args3, "keyval"),
-		many(InHTTP, argsMore1, "keyval_zone"),
+		rowsOf(row{in: InHTTP, args: args3, state: Coming, many: true, why: "pairs are kept through the API, which comes with them"}, "keyval"),
+		rowsOf(row{in: InHTTP, args: argsMore1, state: Coming, many: true, why: "pairs are kept through the API, which comes with them"}, "keyval_zone"),
 
 		many(InHTTP, argsMore2, "limit_req_zone limit_conn_zone"),
 		many(inHTTPAll, argsMore1, "limit_req"),
@@ -121,11 +126,14 @@ func comingRows() []row {
 		soon(inHTTPAll, args1, "limit_req_log_level limit_req_status limit_conn_log_level limit_conn_status"),
 		soon(inHTTPAll, argsFlag, "limit_req_dry_run limit_conn_dry_run"),
 
-		soon(inHTTPAllIf, argsFlag, "gzip"),
-		soon(inHTTPAll, argsFlag, "gzip_vary gunzip"),
-		soon(inHTTPAll, args1, "gzip_static gzip_comp_level gzip_http_version gzip_min_length"),
-		soon(inHTTPAll, args2, "gzip_buffers gunzip_buffers"),
-		many(inHTTPAll, argsMore1, "gzip_disable gzip_proxied gzip_types"),
+		squeeze(inHTTPAllIf, argsFlag, plain, "gzip"),
+		squeeze(inHTTPAll, argsFlag, plain, "gzip_vary"),
+		squeeze(inHTTPAll, args1, plain, "gzip_comp_level gzip_http_version gzip_min_length"),
+		squeeze(inHTTPAll, args2, plain, "gzip_buffers"),
+		squeeze(inHTTPAll, argsMore1, plain, "gzip_disable gzip_proxied gzip_types"),
+		squeeze(inHTTPAll, args1, "until then files are sent as they are", "gzip_static"),
+		squeeze(inHTTPAll, argsFlag, packed, "gunzip"),
+		squeeze(inHTTPAll, args2, packed, "gunzip_buffers"),
 	)
 }
 
