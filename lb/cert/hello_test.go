@@ -91,7 +91,8 @@ func TestSessionID(t *testing.T) {
 		}
 	}
 	i, j := NewInfo(&tls.ConnectionState{Version: tls.VersionTLS13}, Verification{}), NewInfo(&tls.ConnectionState{Version: tls.VersionTLS13}, Verification{})
-	if id, err := hex.DecodeString(i.SessionID()); err != nil || len(id) != 32 || i.SessionID() != i.SessionID() || i.SessionID() == j.SessionID() {
-		t.Errorf("TLS 1.3: %q and %q", i.SessionID(), j.SessionID())
+	first, again, other := i.SessionID(), i.SessionID(), j.SessionID()
+	if id, err := hex.DecodeString(first); err != nil || len(id) != 32 || again != first || other == first {
+		t.Errorf("TLS 1.3: %q, %q and %q", first, again, other)
 	}
 }

@@ -16,11 +16,11 @@ import (
 // GRPCPath is the method that is called.
 const GRPCPath = "/grpc.health.v1.Health/Check"
 
-// The fields of its messages, as protocol buffers number them, with the wire
-// type in the low three bits.
+// The fields of its messages, as protocol buffers number them, shifted by the
+// three bits of the wire type: 2 is a text, 0 a number.
 const (
 	serviceField = 1<<3 | 2 // HealthCheckRequest.service
-	statusField  = 1<<3 | 0 // HealthCheckResponse.status
+	statusField  = 1 << 3   // HealthCheckResponse.status
 	serving      = 1        // HealthCheckResponse.SERVING
 )
 
