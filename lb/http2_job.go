@@ -106,6 +106,8 @@ func (j *streamJob) Next() ([]byte, error) {
 	case err == http2.ErrStalled:
 		j.cutOff = true
 		return nil, refusal(408, "client timed out (110: Connection timed out)")
+	case err == http2.ErrCancelled: // by ourselves: the client waits for its answer
+		return nil, refusal(400, "body given up")
 	}
 	j.cutOff = true
 	return nil, refusal(400, "client prematurely closed stream")

@@ -110,6 +110,8 @@ func (j *job) receive() error {
 		j.cutOff = true
 		j.timedOut()
 		return refusal(408, "client timed out (110: Connection timed out)")
+	case err == wire.ErrInterrupted: // by Cancel: the client waits for its answer
+		return refusal(400, "body given up")
 	}
 	j.cutOff = true
 	return refusal(400, "client prematurely closed connection")

@@ -24,7 +24,7 @@ type failure struct {
 	stale   bool                // the connection may have died while it was idle
 	// unprocessed tells that the peer says it has not looked at the request.
 	unprocessed bool
-	client      bool // the client has left; nobody is to blame
+	client      bool // the client has left, or its body is at fault; no peer is to blame
 }
 
 // What an attempt is at, in the words of the error log.
@@ -211,9 +211,12 @@ func (x *exchange) succeed() {
 // giveUp answers after the last attempt.
 func (x *exchange) giveUp(f *failure) request.Verdict {
 	if f.client {
-		x.describe(x.attemptNow().Addr)
-		x.r.LogError(errorlog.Info, f.message)
-		x.r.Reply.Broken = true
+		if f.message != "" {
+			x.describe(x.attemptNow().Addr)
+			x.r.LogError(errorlog.Info, f.message)
+		}
+		x.r.Reply.Close = true
+		x.r.Reply.Broken = f.status == statusClientGone
 	}
 	x.r.Fault = f.fault()
 	return x.r.Reject(f.status)
