@@ -56,8 +56,11 @@ func (p *Reply) Modified() time.Time {
 	if p.Head == nil {
 		return p.LastModified
 	}
-	text, _ := p.Head.Get(FieldLastModified)
-	at, _ := ParseDate(text)
+	text, ok := p.Head.Get(FieldLastModified)
+	if !ok {
+		return time.Time{}
+	}
+	at, _ := ParseDate(text) // what cannot be read says nothing
 	return at
 }
 
