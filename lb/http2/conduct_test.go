@@ -211,6 +211,23 @@ func TestShutWindow(t *testing.T) {
 	})
 }
 
+// What SETTINGS let go leaves behind their acknowledgement.
+func TestSettingsOpenWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(s *ServerStream) { answer(s, "ok") })
+		r.start()
+		_ = r.send("S 4=0; H1e get")
+		synctest.Wait()
+		_ = r.told()
+		_ = r.send("S 4=2")
+		synctest.Wait()
+		if got := r.told(); got != "S ack; D1e ok" {
+			t.Error(got)
+		}
+	})
+}
+
 // Uploads hold no more than the connection's window, whoever does not read
 // them; what the peer sends beyond ends the connection.
 func TestConnectionWindow(t *testing.T) {

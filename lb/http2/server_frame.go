@@ -186,7 +186,7 @@ func (c *ServerConn) settingsFrame(h *FrameHead, p []byte) error {
 				return connError(FlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE makes a window too large")
 			}
 		}
-		c.wakeNext()
+		defer c.wakeNext() // behind the acknowledgement, for clients that count from there
 	}
 	return c.output.control(AppendSettingsAck(c.output.open()))
 }
