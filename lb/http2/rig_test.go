@@ -37,6 +37,7 @@ type rig struct {
 	c     *ServerConn
 	serve func(s *ServerStream)
 	ready []*ServerStream // as a host's pool
+	gate  sync.Mutex      // held while bytes arrive: what comes together is here before any of it is served
 
 	mu      sync.Mutex
 	out     bytes.Buffer // what the server has sent
@@ -85,7 +86,11 @@ func (r *rig) Open() *ServerStream {
 	return s
 }
 
-func (r *rig) Serve(s *ServerStream) { r.serve(s) }
+func (r *rig) Serve(s *ServerStream) {
+	r.gate.Lock() // only to pass it: streams serve beside each other
+	r.gate.Unlock()
+	r.serve(s)
+}
 
 func (r *rig) Release(s *ServerStream) {
 	s.Trim()
@@ -140,6 +145,8 @@ func (r *rig) send(words string) error {
 	for word := range strings.SplitSeq(words, ";") {
 		wire = r.append(wire, strings.TrimSpace(word))
 	}
+	r.gate.Lock()
+	defer r.gate.Unlock()
 	err := r.c.Receive(wire)
 	r.c.Flush()
 	if err != nil {
