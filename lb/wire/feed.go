@@ -128,11 +128,15 @@ func (f *Feed) Uncork() error {
 	return err
 }
 
-// Drop frees the memory of an idle connection.
+// Drop frees the memory of an idle connection. Records that still wait to be
+// written stay; the reader, who calls it, is not held up by a write.
 func (f *Feed) Drop() {
-	f.mu.Lock()
-	f.out = nil
-	f.mu.Unlock()
+	if f.mu.TryLock() { // else a write is underway, which needs the memory
+		if len(f.out) == 0 {
+			f.out = nil
+		}
+		f.mu.Unlock()
+	}
 	if f.r == f.w {
 		f.release()
 	}
