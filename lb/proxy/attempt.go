@@ -129,11 +129,13 @@ func (x *exchange) waitFailed(err error) *failure {
 	if x.gone.Load() {
 		return x.clientGone()
 	}
-	if fault := x.body.fault(); fault != nil && errors.Is(err, wire.ErrInterrupted) {
-		if e, ok := errors.AsType[*request.Error](fault); ok {
-			return &failure{status: e.Status, client: true, message: e.Error()}
+	if errors.Is(err, wire.ErrInterrupted) {
+		if fault := x.body.fault(); fault != nil {
+			err = fault
 		}
-		err = fault
+	}
+	if e := x.body.spoilt(); e != nil {
+		return &failure{status: e.Status, client: true, message: e.Error()}
 	}
 	f := x.failed(err)
 	if x.line.Status == 0 && !x.via.heard(x) {

@@ -26,8 +26,9 @@ type body struct {
 // upload is a body that a goroutine of its own writes to the peer.
 type upload struct {
 	to       bodyWriter
-	sent     atomic.Int64 // bytes of the body
-	answered atomic.Bool  // the reply has begun: an error must not cut it short
+	sent     atomic.Int64                  // bytes of the body
+	answered atomic.Bool                   // the reply has begun: an error must not cut it short
+	client   atomic.Pointer[request.Error] // why the client's body is not whole; set before the peer is told
 	done     chan struct{}
 	err      error // once done is closed
 }
@@ -110,9 +111,8 @@ func (b *body) start(to bodyWriter, gone int) {
 	u := &upload{to: to, done: make(chan struct{})}
 	b.upload = u
 	go func() {
-		u.err = b.write(u, gone)
-		close(u.done)
-		if u.err != nil && !u.answered.Load() && !leftUnread(u.err) {
+		defer close(u.done) // afterwards the peer's connection or stream may be another's
+		if u.err = b.write(u, gone); u.err != nil && !u.answered.Load() && !leftUnread(u.err) {
 			to.Interrupt()
 		}
 	}()
@@ -143,6 +143,15 @@ func (u *upload) send(p []byte, last bool) error {
 	return err
 }
 
+// giveUp ends the sending of a body that does not come whole. The peer may end
+// its side at once, so the reason is noted first.
+func (u *upload) giveUp(err error) {
+	if e, ok := errors.AsType[*request.Error](err); ok {
+		u.client.Store(e)
+	}
+	u.to.breakOff()
+}
+
 func (b *body) write(u *upload, gone int) error {
 	if b.kept {
 		return b.writeKept(u, gone)
@@ -156,7 +165,7 @@ func (b *body) write(u *upload, gone int) error {
 			return u.to.trail(&b.r.Body.Trailers)
 		}
 		if err != nil {
-			u.to.breakOff()
+			u.giveUp(err)
 			return err
 		}
 		sent += int64(len(p))
@@ -195,11 +204,22 @@ func (b *body) settled() bool {
 	return b.upload == nil || !b.upload.running() && b.upload.err == nil
 }
 
-// fault returns the error that ended the upload, if one did.
-func (b *body) fault() error {
-	if b.upload == nil || b.upload.running() {
+// spoilt returns why the client's body did not come whole, nil where it did so
+// far. What the peer does then is no fault of its own.
+func (b *body) spoilt() *request.Error {
+	if b.upload == nil {
 		return nil
 	}
+	return b.upload.client.Load()
+}
+
+// fault returns the error of the upload that has interrupted the wait for the
+// reply, and waits until nothing of it runs any more.
+func (b *body) fault() error {
+	if b.upload == nil {
+		return nil
+	}
+	<-b.upload.done
 	return b.upload.err
 }
 
