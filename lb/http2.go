@@ -2,11 +2,9 @@ package lb
 
 import (
 	"errors"
-	"sync"
 	"syscall"
 	"time"
 
-	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/wire"
@@ -17,10 +15,8 @@ import (
 // workers, which also write.
 type multiplex struct {
 	*conn
-	core  *http2.ServerConn
-	input *sync.Pool // of pieces of http2_recv_buffer_size bytes
+	core *http2.ServerConn
 
-	rules  *config.Server        // of the name that led here
 	ready  func(fd uintptr) bool // m.readable and m.quiet, bound once
 	silent func()
 	since  int64  // wire.Now when what has not come whole began; 0: nothing
@@ -68,24 +64,29 @@ func (c *conn) serveHTTP2(first []byte) {
 
 // newMultiplex begins to speak HTTP/2 on a connection.
 func newMultiplex(c *conn) *multiplex {
-	s := c.site.def
-	if c.sni != nil {
-		s = c.sni
-	}
-	m := &multiplex{conn: c, rules: s.conf, input: s.input}
+	m := &multiplex{conn: c}
 	m.silent, m.ready = m.quiet, m.readable
 	c.PartWrites()
 	c.strayed = true // other goroutines use it
-	m.core = http2.NewServerConn(m, m, &c.b.workers, &s.http2, c.Number)
+	m.core = http2.NewServerConn(m, m, &c.b.workers, m.server().http2, c.Number)
 	return m
+}
+
+// server is the one of the name that led here, in the generation that the
+// connection was found a place in last.
+func (m *multiplex) server() *server {
+	if m.sni != nil {
+		return m.sni
+	}
+	return m.site.def
 }
 
 // serve is the life of the connection, from first on, what was read of it.
 func (m *multiplex) serve(first []byte) {
-	m.state.Store(idle) // it may be woken whenever its goroutine waits
 	if m.b.draining.Load() {
 		m.core.Drain()
 	}
+	m.pause() // it may be woken whenever its goroutine waits
 	m.receive(first)
 	if m.job != nil {
 		m.b.putJob(m.job)
@@ -103,7 +104,8 @@ func (m *multiplex) serve(first []byte) {
 // readable is the Serve callback.
 func (m *multiplex) readable(fd uintptr) bool {
 	m.inside, m.fd = true, fd
-	buf := m.input.Get().(*[]byte)
+	input := m.server().input // what is received may bring a later one
+	buf := input.Get().(*[]byte)
 	for !m.over {
 		n, err := m.ReadNow(fd, *buf)
 		if err == syscall.EAGAIN {
@@ -118,7 +120,7 @@ func (m *multiplex) readable(fd uintptr) bool {
 			break
 		}
 	}
-	m.input.Put(buf)
+	input.Put(buf)
 	if m.over {
 		return true
 	}
@@ -158,7 +160,7 @@ func (m *multiplex) patience(now int64, st *http2.State) time.Duration {
 	wait := m.site.def.own.keepaliveTimeout
 	switch {
 	case m.since != 0 || !st.Opened:
-		wait = m.rules.ClientHeaderTimeout
+		wait = m.server().conf.ClientHeaderTimeout
 		if m.since != 0 {
 			wait -= time.Duration(now - m.since)
 		}
@@ -208,7 +210,7 @@ func (m *multiplex) timedOut(now int64) {
 	switch {
 	case st.Draining && m.leave != 0 && now-m.leave >= int64(leaveAfter):
 		m.core.Depart()
-	case m.since != 0 && now-m.since >= int64(m.rules.ClientHeaderTimeout):
+	case m.since != 0 && now-m.since >= int64(m.server().conf.ClientHeaderTimeout):
 		m.complain(errorlog.Info, "client timed out (110: Connection timed out) while processing HTTP/2 connection")
 		m.dismiss()
 	case !st.Opened:

@@ -41,15 +41,14 @@ func (j *streamJob) begin(c *conn, g *generation) {
 // serve takes one request through the chain and to the log.
 func (j *streamJob) serve() {
 	defer j.survive()
-	b := j.c.b
-	b.requests.Add(1)
-	b.busy.Add(1)
+	j.c.b.requests.Add(1)
+	j.count()
 	if bad := j.check(); bad != nil {
 		j.refuse(bad)
 	} else {
 		j.handle()
 	}
-	b.busy.Add(-1)
+	j.uncount()
 	j.finish()
 }
 
@@ -85,6 +84,7 @@ func (j *streamJob) finish() {
 func (j *streamJob) survive() {
 	if fault := recover(); fault != nil {
 		j.c.b.options.Log.Logf(errorlog.Alert, j.client.Number, "request given up after a fault in weir: %v\n%s", fault, debug.Stack())
+		j.uncount()
 	}
 }
 

@@ -112,6 +112,7 @@ func (c *conn) survive() {
 		c.b.options.Log.Logf(errorlog.Alert, c.Number, "connection given up after a fault in weir: %v\n%s", fault, debug.Stack())
 		_ = c.Close() // whatever state it is in
 		if c.job != nil {
+			c.job.uncount()
 			c.job.leave()
 		}
 	}
@@ -237,9 +238,9 @@ func (c *conn) finishAside() {
 // false when the connection ends.
 func (c *conn) serveRequest() bool {
 	j := c.job
-	c.b.busy.Add(1)
+	j.count()
 	j.handle()
-	c.b.busy.Add(-1)
+	j.uncount()
 	c.ended = !j.finish()
 	return !c.ended
 }

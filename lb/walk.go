@@ -27,6 +27,7 @@ type walk struct {
 	cutOff  bool // the request does not come to its end, and nobody is answered
 	reset   bool // the connection is closed so that the kernel forgets it at once
 	left    bool // the client went while the reply was held to limit_rate
+	counted bool // as a request in work
 	pacer   pacer
 }
 
@@ -39,6 +40,21 @@ func (w *walk) begin(c *conn, conn *request.Conn, g *generation) {
 	w.r.Reset(conn, g.slots)
 	w.r.Start = time.Now()
 	w.r.Log = c.site.def.own.log
+}
+
+// count counts the request as one in work.
+func (w *walk) count() {
+	w.counted = true
+	w.c.b.busy.Add(1)
+}
+
+// uncount ends the counting of a request that count has counted; others it leaves
+// as they are.
+func (w *walk) uncount() {
+	if w.counted {
+		w.counted = false
+		w.c.b.busy.Add(-1)
+	}
 }
 
 // leave lets the generation go.

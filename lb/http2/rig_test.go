@@ -51,8 +51,8 @@ type rig struct {
 	dec   *hpack.Decoder
 }
 
-func limits() *Limits {
-	return &Limits{MaxStreams: 4, Window: 65535, HeadSize: 4096, FieldSize: 1024, MaxFields: 30, IgnoreInvalid: true}
+func limits() Limits {
+	return Limits{MaxStreams: 4, Window: 65535, HeadSize: 4096, FieldSize: 1024, MaxFields: 30, IgnoreInvalid: true}
 }
 
 // newRig must be called in a bubble of synctest.

@@ -53,7 +53,7 @@ type ServerConn struct {
 	host    Host
 	wire    Wire
 	workers *Workers
-	limits  *Limits
+	limits  Limits // those that the client was told
 	number  uint64
 
 	// The reader's own.
@@ -106,7 +106,7 @@ const (
 
 // NewServerConn makes the server's side of a connection; number is any that
 // differs between connections.
-func NewServerConn(h Host, w Wire, workers *Workers, l *Limits, number uint64) *ServerConn {
+func NewServerConn(h Host, w Wire, workers *Workers, l Limits, number uint64) *ServerConn {
 	c := &ServerConn{
 		host: h, wire: w, workers: workers, limits: l, number: number,
 		peer: DefaultSettings(), send: NewSendWindow(65535), recv: NewRecvWindow(connWindow), idle: time.Now(),

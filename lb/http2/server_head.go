@@ -181,7 +181,7 @@ func (c *ServerConn) blockPart(h *FrameHead, part []byte) error {
 
 // field takes one field of the block, from the decoder.
 func (c *ServerConn) field(name, value string) {
-	b, l := &c.block, c.limits
+	b, l := &c.block, &c.limits
 	if b.bad != "" || b.large {
 		return
 	}
