@@ -210,3 +210,24 @@ func TestCacheLetsOthersPass(t *testing.T) {
 	}
 	b.Errors.Await(t, "not stored: another protocol")
 }
+
+// TestKeyTellsUpstreamsApart: proxy_cache_key as it is without one names the
+// upstream, so that sites which share a zone do not answer for each other.
+func TestKeyTellsUpstreamsApart(t *testing.T) {
+	t.Parallel()
+	be := lbtest.StartBackend(t, func(c *lbtest.Call) {
+		c.Send("HTTP/1.1 200 Fine\r\nCache-Control: max-age=100\r\nContent-Length: 2\r\n\r\nok")
+	})
+	b := lbtest.Start(t, cached(be, "", "} upstream other { server "+be.Addr()+`; }
+		server { listen 127.0.0.1:8081; proxy_cache backcache; add_header X-Cache $upstream_cache_status;
+		location / { proxy_pass http://other; }
+		location /v { set $name other; if ($arg_up) { set $name up; } proxy_pass http://$name; proxy_cache_key $proxy_host/v; }`))
+	for _, c := range []struct{ addr, uri, want string }{
+		{front, "/a", "MISS"}, {"127.0.0.1:8081", "/a", "MISS"}, {front, "/a", "HIT"}, {"127.0.0.1:8081", "/a", "HIT"},
+		{"127.0.0.1:8081", "/v?up=1", "MISS"}, {"127.0.0.1:8081", "/v", "MISS"}, {"127.0.0.1:8081", "/v?up=1", "HIT"},
+	} {
+		if r := b.Get(c.addr, c.uri); r.Field("X-Cache") != c.want {
+			t.Errorf("%s%s: %s, want %s", c.addr, c.uri, r.Field("X-Cache"), c.want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/cache"
 	"github.com/weir-lb/weir/lb/cache/store"
+	"github.com/weir-lb/weir/lb/proxy"
 	"github.com/weir-lb/weir/lb/request"
 )
 
@@ -80,11 +81,13 @@ func (s *caches) close() {
 }
 
 // cached puts the cache of a location before its upstream.
-func (c *compiler) cached(l *location, upstream request.Fetcher) (request.Fetcher, error) {
+func (c *compiler) cached(l *location, upstream *proxy.Fetcher) (request.Fetcher, error) {
 	conf := &l.conf.Exchanges().Cache
 	switch {
 	case !conf.Zone.IsZero():
-		return cache.New(cache.Options{Location: l.conf, Table: c.g.table, Zone: c.g.caches.find, Next: upstream})
+		return cache.New(cache.Options{
+			Location: l.conf, Table: c.g.table, Zone: c.g.caches.find, Next: upstream, Name: upstream.NameTarget,
+		})
 	case conf.Store.On:
 		return cache.NewMirror(cache.MirrorOptions{
 			Location: l.conf, Table: c.g.table, Prefix: c.g.conf.Prefix, Next: upstream,

@@ -237,10 +237,11 @@ func (c *compiler) serving(l *location) error {
 		if err != nil {
 			return err
 		}
-		if err := c.checking(l, h.Source.(*proxy.Fetcher)); err != nil {
+		fetcher := h.Source.(*proxy.Fetcher)
+		if err := c.checking(l, fetcher); err != nil {
 			return err
 		}
-		if h.Source, err = c.cached(l, h.Source); err != nil {
+		if h.Source, err = c.cached(l, fetcher); err != nil {
 			return err
 		}
 		l.handlers = append(l.handlers, h)
@@ -260,8 +261,12 @@ type unavailable struct{}
 // Serve implements request.Handler.
 func (unavailable) Serve(r *request.Request) request.Verdict { return r.Reject(503) }
 
-// errorLog opens an error log, once for equal settings.
+// errorLog opens an error log, once for equal settings. Where no logs are
+// opened it is nil, which takes lines and drops them.
 func (c *compiler) errorLog(logs []config.ErrorLog) (*errorlog.Logger, error) {
+	if c.b.options.Logs == nil {
+		return nil, nil
+	}
 	targets, key, err := errorTargets(logs)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,9 @@ func (c *Cache) Fetch(r *request.Request) (request.Incoming, request.Verdict) {
 	if z == nil {
 		return c.next.Fetch(r)
 	}
+	if c.name != nil {
+		c.name(r)
+	}
 	if r.Explanation != nil {
 		return c.explain(r, z)
 	}

@@ -18,6 +18,9 @@ type Options struct {
 	// Zone finds a zone by its name; nil: there is none.
 	Zone func(name string) *Zone
 	Next request.Fetcher
+	// Name sets $proxy_host and $proxy_port of a request, which keys tell
+	// upstreams apart by; nil: the keys have no use for them.
+	Name func(*request.Request)
 }
 
 // Cache answers the requests of one location from what is stored, and has the
@@ -26,6 +29,7 @@ type Cache struct {
 	settings
 	rules
 	next request.Fetcher
+	name func(*request.Request) // Options.Name
 	zone func(name string) *Zone
 	one  *Zone // the zone, where its name has no variables
 }
@@ -47,7 +51,7 @@ type settings struct {
 func New(o Options) (*Cache, error) {
 	ps := &o.Location.ProxySettings
 	conf := &ps.Cache
-	c := &Cache{next: o.Next, zone: o.Zone}
+	c := &Cache{next: o.Next, name: o.Name, zone: o.Zone}
 	c.settings = settings{
 		CacheSettings: conf, modified: o.Location.IfModifiedSince, maxRanges: o.Location.MaxRanges, buffering: ps.Buffering,
 		slicing: conf.Slice > 0, backgroundByReply: conf.RFC,

@@ -28,11 +28,7 @@ func (x *exchange) aim() int {
 		x.r.ProxyHost, x.r.ProxyPort = h.host, h.port
 		return x.identify()
 	}
-	parse := parseURL
-	if h.grpc {
-		parse = parseGRPC
-	}
-	u, err := parse(h.url.Value(x.r))
+	u, err := h.parseURL(h.url.Value(x.r))
 	if err != nil {
 		x.r.Logf(errorlog.Error, "%v", err)
 		return 500
@@ -46,6 +42,19 @@ func (x *exchange) aim() int {
 	return x.identify()
 }
 
+// NameTarget sets what proxy_pass names ($proxy_host, $proxy_port) ahead of
+// Fetch, for a cache whose key tells upstreams apart by it. Where the variables
+// give no URL there is no name, and Fetch tells why.
+func (h *Fetcher) NameTarget(r *request.Request) {
+	r.ProxyHost, r.ProxyPort = h.host, h.port
+	if h.url == nil {
+		return
+	}
+	if u, err := h.parseURL(h.url.Value(r)); err == nil {
+		r.ProxyHost, r.ProxyPort = u.host, []byte(strconv.Itoa(int(u.port)))
+	}
+}
+
 // dynamicURL is what the variables of a proxy_pass gave.
 type dynamicURL struct {
 	tls  bool
@@ -53,6 +62,14 @@ type dynamicURL struct {
 	name []byte // without; "unix:/path" for a socket
 	port uint16
 	uri  []byte // nil: none was written
+}
+
+// parseURL reads the URL in the manner of proxy_pass or of grpc_pass.
+func (h *Fetcher) parseURL(raw []byte) (dynamicURL, error) {
+	if h.grpc {
+		return parseGRPC(raw)
+	}
+	return parseURL(raw)
 }
 
 func parseURL(raw []byte) (u dynamicURL, err error) {
