@@ -49,6 +49,28 @@ func TestIdleConnectionsLetGoOfGenerations(t *testing.T) {
 	}
 }
 
+// So do connections of HTTP/2, which go on by the rules of the new one.
+func TestIdleHTTP2LetsGoOfGenerations(t *testing.T) {
+	t.Parallel()
+	b := startH2(t, `location / { return 200 "zero"; }`)
+	first := begin(t, b, h2Site(`location / { return 200 "one"; }`))
+	f := speak(t, b.Dial(front))
+	f.head(1, true, "GET /")
+	if got := f.reply(1); got != "200 one" {
+		t.Fatal(got)
+	}
+	begin(t, b, h2Site(`location / { return 200 "two"; }`))
+	for end := time.Now().Add(lbtest.Patience); first.Value() != nil; runtime.GC() {
+		if time.Now().After(end) {
+			t.Fatal("the old configuration is still held")
+		}
+	}
+	f.head(3, true, "GET /")
+	if got := f.reply(3); got != "200 two" {
+		t.Error(got)
+	}
+}
+
 // Reloads do not prolong the time that a connection may be idle.
 func TestReloadsLeaveKeepaliveTimeout(t *testing.T) {
 	t.Parallel()

@@ -173,10 +173,15 @@ func (c *ServerConn) blockPart(h *FrameHead, part []byte) error {
 	if b.s == nil {
 		return nil
 	}
+	end := c.endHead
 	if b.trailers {
-		return c.endTrailers()
+		end = c.endTrailers
 	}
-	return c.endHead()
+	if err := end(); err != nil {
+		return err
+	}
+	b.s, b.head = nil, nil // an idle connection holds no stream, and nothing of its host's
+	return nil
 }
 
 // field takes one field of the block, from the decoder.
