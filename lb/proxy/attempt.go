@@ -60,6 +60,7 @@ func (x *exchange) attempt(peer *upstream.Peer) *failure {
 		}
 		x.drop()
 		x.now = wire.Now()
+		x.doing = connecting
 	}
 }
 

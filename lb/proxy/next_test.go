@@ -182,6 +182,31 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
+// TestStaleConnectionOfADeadPeer: what cannot be sent again is told as what it
+// is, a connection that could not be made.
+func TestStaleConnectionOfADeadPeer(t *testing.T) {
+	t.Parallel()
+	var p *peer
+	ready := make(chan struct{})
+	p = newPeer(t, func(c *wireClient) {
+		<-ready
+		c.message()
+		c.send(ok)
+		c.message()
+		_ = p.Close()
+		_ = c.Close()
+	})
+	close(ready)
+	f := proxied(t, p, "")
+	if s := status(f.get("/")); s != "200 OK" {
+		t.Fatal(s)
+	}
+	if s := status(f.get("/")); s != "502 Bad Gateway" {
+		t.Error(s)
+	}
+	f.log.await(t, "connect() failed (111: Connection refused) while connecting to upstream")
+}
+
 // TestPassiveFailures: max_fails failures take a peer out for fail_timeout,
 // and a reply in time brings it back.
 func TestPassiveFailures(t *testing.T) {
