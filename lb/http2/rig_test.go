@@ -87,9 +87,10 @@ func (r *rig) Open() *ServerStream {
 }
 
 func (r *rig) Serve(s *ServerStream) {
-	r.gate.Lock() // only to pass it: streams serve beside each other
+	r.gate.Lock() // passed one by one; then streams serve beside each other
+	serve := r.serve
 	r.gate.Unlock()
-	r.serve(s)
+	serve(s)
 }
 
 func (r *rig) Release(s *ServerStream) {

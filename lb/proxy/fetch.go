@@ -271,10 +271,10 @@ func (x *exchange) freeUnanswered() {
 // free gives everything back.
 func (x *exchange) free() {
 	x.unwatch()
-	x.body.close()
 	if x.peer != nil { // a way out that did not end the attempt: nothing of it is trusted
 		x.drop()
 	}
+	x.body.close()
 	x.args.Reset()
 	x.h, x.r, x.target, x.pool, x.cancel = nil, nil, nil, nil, nil
 	x.shown, x.opening = shown{}, http2.Opening{}

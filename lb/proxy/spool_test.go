@@ -99,6 +99,9 @@ func slowClient(t *testing.T, to, conf, listen string) (*front, *wireClient) {
 	if listen == "" {
 		f := start(t, "server { listen LISTEN; "+conf+" }")
 		c := f.dial()
+		if err := c.Conn.(*net.TCPConn).SetReadBuffer(256 << 10); err != nil { // else the kernel may take all of a reply
+			t.Fatal(err)
+		}
 		return f, c
 	}
 	pair := newPair(t, "front")
