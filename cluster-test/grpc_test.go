@@ -190,7 +190,9 @@ func TestGRPCCalls(t *testing.T) {
 				pass, options = "grpcs://", append(options, serverTLS(t))
 			}
 			g := startGreeter(t, "one", options...)
-			b := grpcFront(t, secure, "", "location / { grpc_pass "+pass+g.addr+"; }")
+			b := grpcFront(t, secure, "", "location / { grpc_pass "+pass+g.addr+"; } "+
+				// The server does not hear of the client's deadline, lest it be the first to act on it.
+				"location = /t.T/Wait { grpc_pass "+pass+g.addr+"; grpc_set_header grpc-timeout ''; }")
 			c := dialGRPC(t, b.Addr("127.0.0.1:8080"), secure)
 			unary(t, c)
 			fromServer(t, c)
