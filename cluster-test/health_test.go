@@ -6,10 +6,12 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/cluster-test/program"
 )
@@ -31,7 +33,7 @@ func startWard(t *testing.T) *ward {
 	w.weir = startWeir(t, fmt.Sprintf(`
 		match well { status 200; header Content-Type ~ "text/html"; body ~ "Hello world"; }
 		upstream app { zone app 64k; server %s max_fails=0; server %s max_fails=0; }
-		server { listen LISTEN; location / { proxy_pass http://app; proxy_next_upstream off; proxy_read_timeout 500ms;
+		server { listen LISTEN; location / { proxy_pass http://app; proxy_next_upstream off; proxy_read_timeout 1s;
 			health_check match=well uri=/healthz interval=100ms; } }`, w.addrs["n1"], w.addrs["n2"]))
 	return w
 }
@@ -82,7 +84,7 @@ func (w *ward) lines(name string) (list []string) {
 	return list
 }
 
-// awaitLine waits for the n-th line about a server's health.
+// awaitLine waits for the n-th line about a server's health, which is to match an expression.
 func (w *ward) awaitLine(name string, n int, want string) {
 	w.t.Helper()
 	w.await(func() error {
@@ -90,11 +92,20 @@ func (w *ward) awaitLine(name string, n int, want string) {
 		if len(list) < n {
 			return fmt.Errorf("%d lines about %s", len(list), name)
 		}
-		if len(list) > n || !strings.Contains(list[n-1], want) {
+		if len(list) > n || !regexp.MustCompile(want).MatchString(list[n-1]) {
 			return fmt.Errorf("line %d about %s is %s, want %q", len(list), name, list[len(list)-1], want)
 		}
 		return nil
 	})
+}
+
+// TestNodeServersRefuse: a server whose port is taken by nobody who listens is found to refuse at the first check.
+func TestNodeServersRefuse(t *testing.T) {
+	t.Parallel()
+	nobody := loopback.Refusing(t)
+	w := startWeir(t, fmt.Sprintf(`upstream app { zone app 64k; server %s max_fails=0; }
+		server { listen LISTEN; location / { proxy_pass http://app; health_check interval=100ms; } }`, nobody))
+	w.awaitLog("peer is unhealthy (refused: connect() failed (111: Connection refused)")
 }
 
 // TestNodeServersFallIll: real servers are killed, stopped, answer with errors, without an end, too slowly or not at
@@ -104,6 +115,7 @@ func TestNodeServersFallIll(t *testing.T) {
 	t.Parallel()
 	w := startWard(t)
 	w.awaitSeen(10, "n1 n2")
+	const killed = "(refused|closed)" // a connection that the dead server never accepted, or whose answer was under way, is reset
 	told := func(mode string) func() { return func() { w.tell(t, "n2", "/become?"+mode) } }
 	well := told("well")
 	lines := 0
@@ -117,11 +129,11 @@ func TestNodeServersFallIll(t *testing.T) {
 		{"timeout", told("timeout"), well},
 		{"closed", told("closed"), well},
 		{"timeout", func() { w.nodes["n2"].Signal(syscall.SIGSTOP) }, func() { w.nodes["n2"].Signal(syscall.SIGCONT) }},
-		{"refused: ", func() { w.nodes["n2"].Stop(syscall.SIGKILL, limit) }, func() { w.raise(t, "n2") }},
+		{killed, func() { w.nodes["n2"].Stop(syscall.SIGKILL, limit) }, func() { w.raise(t, "n2") }},
 	} {
 		tt.fall()
 		lines++
-		w.awaitLine("n2", lines, "unhealthy ("+tt.what)
+		w.awaitLine("n2", lines, `unhealthy \(`+tt.what)
 		if got := w.seen(30); got != "n1" {
 			t.Errorf("%s: requests are answered by %q", tt.what, got)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/lb/lbtest"
 )
 
@@ -30,12 +31,7 @@ func startNginx(t *testing.T, dir, conf string) *nginx {
 	conf = regexp.MustCompile(`proxy_cache_rfc \w+;`).ReplaceAllString(conf, "") // its own way is off
 	conf = head + strings.Replace(conf, "http {", "http {\n"+temp, 1)
 	for _, port := range []string{"8080", "8081", "8082", "8443"} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		real := ln.Addr().String()
-		ln.Close()
+		real := loopback.Free(t).String()
 		n.ports["127.0.0.1:"+port] = real
 		conf = strings.ReplaceAll(conf, "127.0.0.1:"+port, real)
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb"
 	"github.com/weir-lb/weir/lb/lbtest"
@@ -202,14 +202,7 @@ func TestResolvedKeepsConnections(t *testing.T) {
 // Addresses of a name do not count as failed: each request tries them anew.
 func TestResolvedTriesAnew(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := loopback.Refusing(t).String()
 	n := &names{hosts: map[string]string{"app.example": "127.0.0.1 127.0.0.2"}}
 	b := resolving(t, n, `events {} http { resolver 127.0.0.1; log_format tries "$upstream_addr"; access_log access.log tries;
 		server { listen 127.0.0.1:8080; location / { proxy_pass http://app.example:$arg_port; } } }`)

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
 // env makes a getenv of a map.
@@ -26,12 +28,7 @@ func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var ports []string
 	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close() // all at the end, so that no port comes twice
-		ports = append(ports, fmt.Sprint(listener.Addr().(*net.TCPAddr).Port))
+		ports = append(ports, fmt.Sprint(loopback.Free(t).Port()))
 	}
 	return ports
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/lb/connect"
 	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/wire"
@@ -255,12 +256,6 @@ func TestIdleState(t *testing.T) {
 
 func TestDialErrors(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := l.Addr().(*net.TCPAddr).AddrPort()
-	_ = l.Close()
 	silent := listen(t)
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -272,7 +267,7 @@ func TestDialErrors(t *testing.T) {
 		want error
 		text string
 	}{
-		{"refused", t.Context(), upstream.Addr{AddrPort: free}, nil, syscall.ECONNREFUSED, "connect() failed (111: Connection refused)"},
+		{"refused", t.Context(), upstream.Addr{AddrPort: loopback.Refusing(t)}, nil, syscall.ECONNREFUSED, "connect() failed (111: Connection refused)"},
 		{"no socket", t.Context(), upstream.Addr{Path: filepath.Join(t.TempDir(), "none")}, nil, syscall.ENOENT, "connect() failed (2: No such file or directory)"},
 		{"cancelled", done, upstream.Addr{AddrPort: silent.addr}, nil, wire.ErrInterrupted, "interrupted"},
 		{"handshake too slow", t.Context(), upstream.Addr{AddrPort: silent.addr}, &tls.Config{InsecureSkipVerify: true}, wire.ErrTimeout, "timed out"},

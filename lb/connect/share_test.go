@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/lb/connect"
 	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/request"
@@ -285,12 +286,6 @@ func tlsListener(t *testing.T) netip.AddrPort {
 
 func TestSharedErrors(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := l.Addr().(*net.TCPAddr).AddrPort()
-	_ = l.Close()
 	silent := tlsListener(t)
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -302,8 +297,8 @@ func TestSharedErrors(t *testing.T) {
 		tls  *tls.Config
 		want error
 	}{
-		{"refused", t.Context(), free, nil, syscall.ECONNREFUSED},
-		{"cancelled", done, free, nil, wire.ErrInterrupted},
+		{"refused", t.Context(), loopback.Refusing(t), nil, syscall.ECONNREFUSED},
+		{"cancelled", done, loopback.Refusing(t), nil, wire.ErrInterrupted},
 		{"HTTP/1 only", t.Context(), silent, insecure, connect.ErrNotHTTP2},
 	} {
 		_, peer := poolOf(t, upstream.Addr{AddrPort: c.addr})

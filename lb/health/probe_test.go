@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/examples/selfsigned"
 	"github.com/weir-lb/weir/lb/connect"
@@ -260,14 +261,8 @@ func TestProbeFaults(t *testing.T) {
 // TestProbeUnreachable asks where nobody is.
 func TestProbeUnreachable(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := ln.Addr().(*net.TCPAddr).AddrPort()
-	_ = ln.Close()
 	for want, addr := range map[string]upstream.Addr{
-		"refused: connect() failed (111: Connection refused)":                {AddrPort: nobody},
+		"refused: connect() failed (111: Connection refused)":                {AddrPort: loopback.Refusing(t)},
 		"unreachable: connect() failed (2: No such file or directory)":       {Path: filepath.Join(t.TempDir(), "none")},
 		"unreachable: connect() failed (101: Network is unreachable) or 113": {AddrPort: netip.MustParseAddrPort("[100::1]:80")},
 	} {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
 // echoName returns a set whose sockets answer each connection with their name.
@@ -60,12 +62,7 @@ func apply(t *testing.T, s *Set, specs ...Spec) []Binding {
 // freePort returns a loopback address nobody listens on.
 func freePort(t *testing.T) netip.AddrPort {
 	t.Helper()
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).AddrPort()
+	return loopback.Free(t)
 }
 
 func wantAnswer(t *testing.T, network, address, want string) {

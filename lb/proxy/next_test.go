@@ -6,17 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
 // refusing is an address that nothing listens on.
 func refusing(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return loopback.Refusing(t).String()
 }
 
 func answer(status int) string {
