@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/weir-lb/weir/config"
@@ -20,7 +19,6 @@ import (
 	"github.com/weir-lb/weir/lb/proxy"
 	"github.com/weir-lb/weir/lb/request"
 	"github.com/weir-lb/weir/lb/route"
-	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/variable"
 )
 
@@ -38,8 +36,7 @@ type compiler struct {
 	told    map[config.Pos]bool                   // ssl_ciphers of which was told what is left out
 	env     proxy.Env
 	wanted  []wantedCheck
-	keys    *atomic.Pointer[upstream.Keys] // that seal sticky ids; nil: these are plain
-	learned map[string]*sessions           // of the generation that serves
+	learned map[string]*sessions // of the generation that serves
 }
 
 // compile turns a configuration into a generation.

@@ -16,6 +16,7 @@ import (
 	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/listen"
 	"github.com/weir-lb/weir/lb/route"
+	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/lb/variable"
 )
 
@@ -32,6 +33,7 @@ type generation struct {
 	zones    map[string]*pool     // upstreams in use, by name
 	folded   map[string]*pool     // the same, by names in lower case
 	sessions map[string]*sessions // zones of learned sessions, by name
+	keys     *upstream.Keys       // of sticky_key files; nil: there are none
 
 	plans  []health.Plan // what of the upstreams is checked
 	caches caches

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -139,6 +140,17 @@ type Outlet interface {
 	// Report hears what this node's checks say of a peer, whenever that
 	// changes. It must not wait.
 	Report(r health.Report)
+	// Learned hears what this node learns of the sessions of a zone, in the
+	// order of their last use and upstream.NewsBatch at most. It must not wait,
+	// nor keep the list.
+	Learned(zone string, list []upstream.LearnedSession)
+	// Ask asks the nodes that may know about a session that this one does not.
+	// It returns when one of them does, when all have answered, or with ctx.
+	Ask(ctx context.Context, zone string, key upstream.SessionKey) (upstream.LearnedSession, bool)
+	// AskKey asks other nodes for a sticky key that this one lacks. What they
+	// have it passes on by SetKeys before it returns. It reports whether they
+	// know that there is no such key; else it returns with ctx at the latest.
+	AskKey(ctx context.Context, id uint16) (none bool)
 }
 
 // newChecker returns what checks the servers.

@@ -1,6 +1,7 @@
 package lb_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -192,6 +193,17 @@ type outlet chan health.Report
 
 // Report implements lb.Outlet.
 func (o outlet) Report(r health.Report) { o <- r }
+
+// Learned implements lb.Outlet.
+func (outlet) Learned(string, []upstream.LearnedSession) {}
+
+// Ask implements lb.Outlet.
+func (outlet) Ask(context.Context, string, upstream.SessionKey) (l upstream.LearnedSession, ok bool) {
+	return l, false
+}
+
+// AskKey implements lb.Outlet.
+func (outlet) AskKey(context.Context, uint16) bool { return true }
 
 // TestHealthCheckFoundServers checks servers that name servers bring.
 func TestHealthCheckFoundServers(t *testing.T) {

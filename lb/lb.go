@@ -40,6 +40,8 @@ type Balancer struct {
 	watcher     *wire.Watcher // of clients whose reply is awaited
 	pauses      *wire.Watcher // of clients that are held to limit_rate, which may be the same
 	tickets     *cert.TicketKeys
+	keys        *keyring
+	learning    *learning
 	clock       clock
 	table       upstream.Table
 	caches      cache.Set
@@ -81,7 +83,8 @@ func New(o Options) (*Balancer, error) {
 		return nil, errors.Join(err, watcher.Close())
 	}
 	b := &Balancer{
-		options: o, serverToken: []byte("weir/" + o.Version), watcher: watcher, pauses: pauses, tickets: cert.NewTicketKeys(),
+		options: o, serverToken: []byte("weir/" + o.Version), watcher: watcher, pauses: pauses,
+		tickets: cert.NewTicketKeys(), keys: newKeyring(o.Outlet), learning: newLearning(o.Outlet),
 		conns: map[*conn]struct{}{}, empty: make(chan struct{}), stop: make(chan struct{}),
 	}
 	b.sockets = listen.New(listen.Config{
@@ -96,6 +99,9 @@ func New(o Options) (*Balancer, error) {
 	b.streams.New = func() any { return newStreamJob() }
 	b.clock.set(time.Now())
 	go b.tick()
+	if o.Outlet != nil {
+		go b.tellNews()
+	}
 	return b, nil
 }
 
@@ -142,6 +148,7 @@ func (p *Prepared) Start() (retired <-chan struct{}) {
 	p.c.takeOver()
 	p.c.g.caches.start()
 	old := b.current.Swap(p.c.g)
+	knock(b.learning.some) // of sessions learned before the generation was there
 	b.checker.Apply(p.c.g.plans)
 	p.c.g.closeForeign(old)
 	if err := p.change.Commit(); err != nil {
@@ -173,7 +180,8 @@ func (c *compiler) takeOver() {
 		z.idle.Configure(z.limits)
 		z.change = nil // what it built beside what serves is not needed twice
 	}
-	c.g.takeSessions()
+	c.g.takeSessions(c.b.learning)
+	c.b.keys.setFiles(c.g.keys)
 	if err := c.b.table.Commit(changes); err != nil {
 		c.b.options.Log.Logf(errorlog.Alert, 0, "%v", err)
 	}

@@ -3,7 +3,6 @@ package lb
 import (
 	"fmt"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/weir-lb/weir/config"
@@ -40,8 +39,7 @@ func (c *compiler) keyring(files []config.StickyKey) error {
 	if err != nil {
 		return files[0].Pos.Errorf("%v", err)
 	}
-	c.keys = new(atomic.Pointer[upstream.Keys])
-	c.keys.Store(keys)
+	c.g.keys = keys
 	return nil
 }
 
@@ -63,12 +61,16 @@ func (c *compiler) sticky(u *config.Upstream) upstream.Sticky {
 	out := upstream.Sticky{Cookie: conf.Cookie.Name, Lifetime: conf.Cookie.Expires}
 	switch conf.Kind {
 	case config.StickyCookieKind:
-		out.Kind, out.Keys, out.AcceptPlain = upstream.StickyCookie, c.keys, c.acceptsPlain(u)
+		out.Kind, out.Keys, out.AcceptPlain = upstream.StickyCookie, &c.b.keys.used, c.acceptsPlain(u)
+		out.Missing = c.b.keys.missing
 	case config.StickyRouteKind:
 		out.Kind = upstream.StickyRoute
 	case config.StickyLearnKind:
 		out.Kind = upstream.StickyLearn
 		out.Sessions = c.sessions(u)
+		if conf.Learn.Sync {
+			out.Ask = c.b.learning.asker(conf.Learn.Zone)
+		}
 	}
 	return out
 }
@@ -95,10 +97,16 @@ func (c *compiler) sessions(u *config.Upstream) *upstream.Sessions {
 	return s.table
 }
 
-// takeSessions makes the bounds of the configuration those of its zones.
-func (g *generation) takeSessions() {
+// takeSessions makes the bounds of the configuration those of its zones, and
+// lets other nodes hear of them or not.
+func (g *generation) takeSessions(l *learning) {
 	for _, s := range g.sessions {
 		s.table.Configure(s.conf.Size, s.conf.Timeout)
+		if s.conf.Sync && l.outlet != nil {
+			s.table.Share(l.wake)
+		} else {
+			s.table.Share(nil)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,13 +67,28 @@ func LoadTicketKeys(files []string) (*TicketKeys, error) {
 	return t, nil
 }
 
-// Set replaces the keys by given ones, at least one, and ends their renewing by themselves. The first seals, all open.
+// Set replaces the keys by given ones and ends their renewing by themselves. The first seals, all open. Without any, self-made keys
+// follow those that were given, which open for a while.
 func (t *TicketKeys) Set(keys [][32]byte) {
+	if len(keys) == 0 {
+		t.renewAlone()
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keys = append([][32]byte(nil), keys...)
+	if slices.Equal(t.keys, keys) && t.changed.Load() == 0 {
+		return
+	}
+	t.keys = slices.Clone(keys)
 	t.changed.Store(0)
 	t.config.SetSessionTicketKeys(t.keys)
+}
+
+// renewAlone lets keys that were given be followed by self-made ones.
+func (t *TicketKeys) renewAlone() {
+	if t.changed.CompareAndSwap(0, 1) { // made long ago
+		t.rotate(time.Now())
+	}
 }
 
 // rotate puts a new random key in front if the time has come.

@@ -135,7 +135,9 @@ func (x *exchange) setCookie(k *stickyCookie) {
 	domain, sameSite := k.domain.Value(r), k.sameSiteOf(r)
 	now := x.wall()
 	out := append(r.Arena().Take(), k.name...)
-	out = x.pool.AppendID(out, &x.args, &x.tie, now.Unix())
+	if out = x.pool.AppendID(out, &x.args, &x.tie, now.Unix()); len(out) == len(k.name) {
+		return // the keys of the cluster are yet to come
+	}
 	switch {
 	case k.forever:
 		out = append(out, "; expires=Thu, 31-Dec-37 23:55:55 GMT; max-age=315360000"...)

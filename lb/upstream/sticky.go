@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"hash/crc64"
 	"sync/atomic"
 	"time"
 )
@@ -27,10 +28,18 @@ type Sticky struct {
 	// Keys is the ring that seals the ids of a cookie; it may be swapped at
 	// any time. nil: the ids are nginx's, plain.
 	Keys *atomic.Pointer[Keys]
+	// Missing is told the id of a key that Keys lacks, by which a presented
+	// value says it is sealed. It may wait a moment for the key, and reports
+	// whether there may be such a key all the same: other nodes then know who
+	// the value stands for. nil: there are no other nodes.
+	Missing func(key uint16) bool
 	// AcceptPlain also honours nginx's ids where ids are sealed.
 	AcceptPlain bool
 	// Sessions is the table of StickyLearn.
 	Sessions *Sessions
+	// Ask asks other nodes, for a moment, about a session that Sessions does
+	// not have; nil: there are none.
+	Ask func(SessionKey) (LearnedSession, bool)
 }
 
 // stickyPolicy is a Sticky made ready.
@@ -88,7 +97,8 @@ func (c *stickyCounts) status() (s StickyStatus) {
 type Tie struct {
 	presented []byte
 	server    ServerID // that presented stands for, if it is a sealed id
-	keep      bool     // presented may be given back as it is
+	keep      bool     // presented may be given back as it is, for its server
+	blind     bool     // presented stands for a server that others know: it is given back in any case
 	refused   Refusal  // why it binds to nothing; refusals: no reason of its own
 	buf       [sealedSize]byte
 }
@@ -110,14 +120,14 @@ func (p *Pool) Sticks() bool { return p.sticky.Kind != NotSticky }
 // empty. value must stay as it is until the last call with t. It is called once
 // for a request, before the first Pick.
 func (p *Pool) Follow(a *PickArgs, t *Tie, value []byte, now int64) {
-	t.presented, t.server, t.keep, t.refused = nil, 0, false, refusals
+	t.presented, t.server, t.keep, t.blind, t.refused = nil, 0, false, false, refusals
 	if len(value) == 0 {
 		return
 	}
 	s := &p.sticky
 	switch ring := s.ring(); {
 	case s.Kind == StickyLearn:
-		a.Bound = s.Sessions.Find(SessionKeyOf(value), now*int64(time.Second))
+		a.Bound = s.session(SessionKeyOf(value), now*int64(time.Second))
 	case ring == nil:
 		a.Hint = value
 	default:
@@ -133,9 +143,33 @@ func (s *stickyPolicy) ring() *Keys {
 	return s.Keys.Load()
 }
 
+// session finds the server of a session, here or elsewhere.
+func (s *stickyPolicy) session(key SessionKey, now int64) ServerID {
+	server := s.Sessions.Find(key, now)
+	if server != 0 || s.Ask == nil {
+		return server
+	}
+	told, ok := s.Ask(key)
+	if !ok || told.Key != key {
+		return 0
+	}
+	s.Sessions.Merge([]LearnedSession{told}, now)
+	return s.Sessions.Find(key, now)
+}
+
 func (p *Pool) followSealed(ring *Keys, a *PickArgs, t *Tie, value []byte, now int64) {
 	s := &p.sticky
 	o, why, ok := ring.open(&t.buf, s.bound, value)
+	if why == RefusedForeign && !ok && s.Missing != nil {
+		lags := s.Missing(sealedBy(&t.buf))
+		if newer := s.ring(); newer != nil {
+			o, why, ok = newer.open(&t.buf, s.bound, value)
+		}
+		if why == RefusedForeign && !ok && lags {
+			p.followBlind(a, t, value)
+			return
+		}
+	}
 	age := now - o.issued
 	if ok && age > s.lifetime {
 		why, ok = RefusedExpired, false
@@ -154,6 +188,31 @@ func (p *Pool) followSealed(ring *Keys, a *PickArgs, t *Tie, value []byte, now i
 	p.shared.sticky.refused[why].Add(1)
 }
 
+// followBlind binds the request to a peer by nothing but its value, which this
+// node cannot open yet: all nodes that cannot agree on it, and the client keeps
+// the value for those that can.
+func (p *Pool) followBlind(a *PickArgs, t *Tie, value []byte) {
+	t.presented, t.blind, t.refused = value, true, RefusedForeign
+	p.shared.sticky.refused[RefusedForeign].Add(1)
+	best := uint64(0)
+	for i := range p.primary.peers {
+		peer := &p.primary.peers[i]
+		if score := rendezvous(value, peer.ID); peer.admit == admitAll && (a.Bound == 0 || score > best) {
+			a.Bound, best = peer.ID, score
+		}
+	}
+}
+
+// rendezvous is the score of a server for a value; the highest wins (rendezvous
+// hashing), so that a server which goes takes along its own values only.
+func rendezvous(value []byte, server ServerID) uint64 {
+	h := crc64.Update(0, crc64.MakeTable(crc64.ECMA), value) ^ uint64(server)
+	// The end of SplitMix64 spreads what differs in few bits.
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
 // knows reports whether one of the peers has a plain id.
 func (p *Pool) knows(id []byte) bool {
 	for _, g := range p.groups() {
@@ -166,16 +225,19 @@ func (p *Pool) knows(id []byte) bool {
 
 // AppendID appends the id of the peer picked last for the request of a, as its
 // cookie is to hold it: the one presented if it still serves, else a new one.
+// Where none can be made yet it appends nothing.
 func (p *Pool) AppendID(dst []byte, a *PickArgs, t *Tie, now int64) []byte {
 	peer := a.last
 	ring := p.sticky.ring()
 	switch {
 	case peer == nil:
 		return dst
+	case t.blind, t.keep && t.server == peer.ID:
+		return append(dst, t.presented...)
 	case ring == nil:
 		return append(dst, peer.SID...)
-	case t.keep && t.server == peer.ID:
-		return append(dst, t.presented...)
+	case !ring.Seals():
+		return dst
 	}
 	return ring.seal(dst, &t.buf, p.sticky.bound, peer.ID, now)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -36,7 +37,7 @@ type Key struct {
 // goroutines.
 type Keys struct {
 	list   []ringKey
-	active int // position in list
+	active int // position in list; -1: none
 }
 
 // ringKey is a key ready for use.
@@ -70,6 +71,24 @@ func NewKeys(list []Key) (*Keys, error) {
 		return nil, errors.New("no sticky key is active")
 	}
 	return k, nil
+}
+
+// NoKeys returns a ring of keys that are yet to come: it opens nothing and seals
+// nothing, so that requests go without new ids until then.
+func NoKeys() *Keys { return &Keys{active: -1} }
+
+// Seals reports whether one of the keys is active.
+func (k *Keys) Seals() bool { return k.active >= 0 }
+
+// With returns the ring with the keys of another one behind its own, of use
+// only to open what they have sealed.
+func (k *Keys) With(other *Keys) *Keys {
+	both := &Keys{list: slices.Clone(k.list), active: k.active}
+	for _, key := range other.list {
+		key.state = KeyRetiring
+		both.list = append(both.list, key)
+	}
+	return both
 }
 
 // find returns the key of an id, nil if the ring has none. Rings are short.

@@ -23,6 +23,9 @@ type LearnedSession struct {
 	Seen   int64    // ns since 1970: the last use
 }
 
+// maxAhead is how far the clock of another node may be ahead, in nanoseconds.
+const maxAhead = int64(5 * time.Second)
+
 // sessionSize is what one session costs in a zone: its entry and its place in
 // the index.
 const sessionSize = 96
@@ -38,6 +41,7 @@ type Sessions struct {
 	index   map[SessionKey]int32
 	order   sessionOrder
 	evicted uint64 // sessions dropped for want of room
+	news    sessionNews
 }
 
 // NewSessions returns an empty table that takes about size bytes at most and
@@ -81,7 +85,11 @@ func (s *Sessions) Tie(key SessionKey, server ServerID, create bool, now int64) 
 	if !create && (i == 0 || s.order.at(i).Server == 0 || s.past(i, now)) {
 		return
 	}
-	s.put(i, LearnedSession{Key: key, Server: server, Seen: s.notBefore(now)}, 0)
+	known := i != 0 && s.order.at(i).Server == server
+	i = s.put(i, LearnedSession{Key: key, Server: server, Seen: s.notBefore(now)}, 0)
+	if e := s.order.at(i); !known || e.Seen-e.told > s.timeout/2 {
+		s.news.add(e)
+	}
 }
 
 // notBefore returns now, or the last use of any session if that is later: after
@@ -99,19 +107,23 @@ func (s *Sessions) notBefore(now int64) int64 {
 func (s *Sessions) Delete(key SessionKey, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := s.index[key]; i != 0 {
-		s.put(i, LearnedSession{Key: key, Seen: s.notBefore(now)}, 0)
+	if i := s.index[key]; i != 0 || s.news.wake != nil { // others may have it
+		i = s.put(i, LearnedSession{Key: key, Seen: s.notBefore(now)}, 0)
+		s.news.add(s.order.at(i))
 	}
 }
 
 // Merge takes over what another table knows, quickest in the order of Export.
 // Of two words about one session the newer counts, of equally old ones the one
 // with the larger server, so that tables that hear the same in any order agree.
+// A word from the future is one of a clock that is ahead, and counts as little
+// ahead as clocks may be.
 func (s *Sessions) Merge(list []LearnedSession, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	near := int32(0)
 	for _, l := range list {
+		l.Seen = min(l.Seen, now+maxAhead)
 		i := s.index[l.Key]
 		if now-l.Seen > s.timeout || i == 0 && s.tooOld(l.Seen) {
 			continue
@@ -122,6 +134,7 @@ func (s *Sessions) Merge(list []LearnedSession, now int64) {
 			}
 		}
 		near = s.put(i, l, near)
+		s.order.at(near).told = l.Seen
 	}
 }
 
@@ -146,13 +159,14 @@ func (s *Sessions) Export(since int64) (list []LearnedSession) {
 type SessionsStatus struct {
 	Used, Limit int    // sessions
 	Evicted     uint64 // sessions dropped for want of room
+	Untold      uint64 // changes that other nodes do not hear of, for want of room for news
 }
 
 // Status returns what the table looks like.
 func (s *Sessions) Status() SessionsStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return SessionsStatus{Used: len(s.index), Limit: s.limit, Evicted: s.evicted}
+	return SessionsStatus{Used: len(s.index), Limit: s.limit, Evicted: s.evicted, Untold: s.news.untold}
 }
 
 // Expire drops what is past its time. It is to be called every now and then;

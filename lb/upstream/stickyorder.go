@@ -12,6 +12,7 @@ type sessionOrder struct {
 // session is an entry, linked with the next newer and the next older one.
 type session struct {
 	LearnedSession
+	told       int64 // Seen as other tables have heard it; 0: never
 	prev, next int32
 }
 
@@ -49,16 +50,21 @@ func (o *sessionOrder) remove(i int32) {
 	o.free = i
 }
 
-// link puts i where its last use belongs, which is nearly always in front. near
-// is an entry at least as new, behind which it is looked for; 0: none.
+// link puts i where its last use belongs, which is nearly always in front, and at
+// the end where a whole table is taken over. near is an entry at least as new,
+// behind which it is looked for; 0: none.
 func (o *sessionOrder) link(i, near int32) {
 	e := o.at(i)
 	if near != 0 && o.at(near).Seen < e.Seen {
 		near = 0
 	}
-	after := near
+	after, last := near, o.oldest()
 	for n := o.at(after).next; n != 0 && o.at(n).Seen > e.Seen; n = o.at(n).next {
-		after = n
+		if o.at(last).Seen > e.Seen {
+			after = last
+			break
+		}
+		after, last = n, o.at(last).prev
 	}
 	before := o.at(after).next
 	e.prev, e.next = after, before

@@ -69,19 +69,21 @@ func (k *Keys) open(buf *[sealedSize]byte, bound, text []byte) (o opened, why Re
 	if n, err := base64.RawURLEncoding.Decode(buf[:], text); err != nil || n != sealedSize || buf[0] != sealVersion {
 		return o, RefusedMalformed, false
 	}
-	id := binary.BigEndian.Uint16(buf[1:])
-	key := k.find(id)
+	key := k.find(sealedBy(buf))
 	if key == nil {
 		return o, RefusedForeign, false
 	}
 	plain, err := key.aead.Open(buf[boxAt:boxAt], buf[sealHead:boxAt], buf[boxAt:], bound)
-	if err != nil || binary.BigEndian.Uint16(plain[8:]) != id {
+	if err != nil || binary.BigEndian.Uint16(plain[8:]) != key.id {
 		return o, RefusedForged, false
 	}
 	return opened{
 		server: ServerID(binary.BigEndian.Uint64(plain)), issued: int64(binary.BigEndian.Uint32(plain[10:])), state: key.state,
 	}, 0, true
 }
+
+// sealedBy returns the id of the key that a decoded id says it is sealed by.
+func sealedBy(buf *[sealedSize]byte) uint16 { return binary.BigEndian.Uint16(buf[1:]) }
 
 // seal appends the sealed id of a server. buf is a scratch of its own.
 func (k *Keys) seal(dst []byte, buf *[sealedSize]byte, bound []byte, server ServerID, now int64) []byte {
