@@ -29,6 +29,7 @@ type scope struct {
 	server   *Server
 	location *Location
 	upstream *Upstream
+	cluster  *Cluster
 }
 
 // child gives the scope of the block d inside s.

@@ -25,6 +25,9 @@ func dumpModel(cfg *Config) string {
 		reflect.TypeFor[Keepalive]():      reflect.ValueOf(DefaultKeepalive()),
 	}}
 	d.fields("main", reflect.ValueOf(cfg.Main), reflect.Value{})
+	if cfg.Cluster != nil {
+		d.value("cluster", reflect.ValueOf(cfg.Cluster).Elem(), reflect.Value{})
+	}
 	if cfg.HTTP != nil {
 		d.value("http", reflect.ValueOf(cfg.HTTP).Elem(), reflect.Value{})
 	}

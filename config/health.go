@@ -33,6 +33,9 @@ func setHealthCheck(s *scope, d *Directive) error {
 	case !h.GRPC && (seen["grpc_service"] || seen["grpc_status"]):
 		return d.Pos.Errorf(`"grpc_service" and "grpc_status" require "type=grpc"`)
 	}
+	if h.Local {
+		s.note(d, "health_check ... local", Coming, "")
+	}
 	s.location.HealthChecks = append(s.location.HealthChecks, h)
 	return nil
 }
@@ -42,6 +45,8 @@ func (h *HealthCheck) param(p string) (ok bool) {
 	name, v, hasValue := strings.Cut(p, "=")
 	if !hasValue {
 		switch name {
+		case "local":
+			h.Local = true
 		case "mandatory":
 			h.Mandatory = true
 		case "persistent":

@@ -13,7 +13,8 @@ type Config struct {
 	ConfPrefix string // directory for relative include, certificate and key names, with a final slash
 
 	Main
-	HTTP *HTTP // nil if there is no http block
+	Cluster *Cluster // nil if there is no cluster block
+	HTTP    *HTTP    // nil if there is no http block
 
 	Notes    []Note    // directives without effect, in the order of the files
 	Warnings []Warning // lints and nginx's own warnings
@@ -56,6 +57,7 @@ type Main struct {
 	Daemon             bool          // weir's default is off, unlike nginx's
 	ErrorLogs          []ErrorLog    // never empty: the default one stands in
 	Env                []Env
+	Data               string // absolute path of the folder for what outlives a process; empty for none
 }
 
 // Env is one env directive.

@@ -14,6 +14,7 @@ type HealthCheck struct {
 	MatchName string
 	Port      uint16 // 0: that of the server
 
+	Local      bool // in a cluster, every node checks every server
 	Mandatory  bool // a new server gets no requests before its first check has passed
 	Persistent bool // servers that were healthy before a reload need not pass again
 

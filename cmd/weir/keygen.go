@@ -8,21 +8,25 @@ import (
 
 	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/upstream"
+	"github.com/weir-lb/weir/node/link"
 )
 
-// keygen is `weir keygen KIND FILE`: it makes a new secret and keeps it in a new
-// file that only its owner can read.
+// keygen is `weir keygen [KIND] FILE`: it makes a new secret, that of a cluster
+// unless a kind is named, and keeps it in a new file that only its owner can read.
 func keygen(args []string) error {
-	if len(args) != 2 {
+	switch {
+	case len(args) == 1 && args[0] == "sticky":
 		return errors.New("usage: weir keygen sticky FILE")
+	case len(args) == 1:
+		return writeSecret(args[0], link.NewSecret().Format())
+	case len(args) == 2 && args[0] == "sticky":
+		var secret [upstream.KeySize]byte
+		_, _ = rand.Read(secret[:]) // it ends the process rather than fail
+		return writeSecret(args[1], upstream.FormatKey(&secret))
+	case len(args) == 2:
+		return fmt.Errorf("there is no key of kind %q: weir keygen FILE for the secret of a cluster, weir keygen sticky FILE for sticky cookies", args[0])
 	}
-	kind, file := args[0], args[1]
-	if kind != "sticky" {
-		return fmt.Errorf("there is no key of kind %q: weir keygen sticky FILE", kind)
-	}
-	var secret [upstream.KeySize]byte
-	_, _ = rand.Read(secret[:]) // it ends the process rather than fail
-	return writeSecret(file, upstream.FormatKey(&secret))
+	return errors.New("usage: weir keygen FILE, or weir keygen sticky FILE")
 }
 
 // writeSecret writes a file that must not exist yet, lest a key that is in use

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/weir-lb/weir/lb/upstream"
+	"github.com/weir-lb/weir/node/link"
 )
 
 // TestKeygen: a key is new each time, for its owner alone, and never replaces
@@ -39,12 +40,21 @@ func TestKeygen(t *testing.T) {
 			t.Errorf("%v, %v", info.Mode(), err)
 		}
 	}
+	secret := filepath.Join(dir, "cluster.secret")
+	if code, said := weir("keygen", secret); code != 0 || said != "" {
+		t.Fatal(code, said)
+	}
+	if _, err := link.ReadSecret(secret); err != nil {
+		t.Error(err)
+	}
 	if len(seen) != 2 {
 		t.Error("two keys are the same")
 	}
 	for _, c := range []struct{ args, said string }{
 		{"sticky " + dir + "/a.key", `weir: open() "` + dir + `/a.key" failed (17: File exists)`},
 		{"sticky " + dir + "/none/a.key", `failed (2: No such file or directory)`},
+		{dir + "/cluster.secret", `cluster.secret" failed (17: File exists)`},
+		{"", "weir: usage: weir keygen FILE, or weir keygen sticky FILE"},
 		{"sticky", "weir: usage: weir keygen sticky FILE"},
 		{"sesame " + dir + "/c.key", `weir: there is no key of kind "sesame"`},
 	} {
