@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/lb/health"
 	"github.com/weir-lb/weir/lb/upstream"
 )
 
@@ -94,3 +95,17 @@ func (b *Balancer) Queued(name string) int {
 	}
 	return 0
 }
+
+// SetNodes tells who shares the checking of servers; the zero Nodes and those of
+// one: this node checks all itself.
+func (b *Balancer) SetNodes(n health.Nodes) { b.checker.SetNodes(n) }
+
+// Hear takes in what other nodes say of servers, in any order and any number of
+// times: of what one node says of one peer, the report of the largest Boot and
+// then Seq counts. Peers that are in no upstream (yet) may be among them.
+func (b *Balancer) Hear(list []health.Report) { b.checker.Hear(list) }
+
+// RefreshReports notes a sign of life of a node: all it has reported holds on.
+// Reports of a node that gives none for ten seconds, or three intervals of a
+// check, do not count.
+func (b *Balancer) RefreshReports(node string) { b.checker.Refresh(node) }

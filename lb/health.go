@@ -137,8 +137,9 @@ func (g *generation) assumeHealthy() {
 
 // Outlet is what the balancer tells the cluster.
 type Outlet interface {
-	// Report hears what this node's checks say of a peer, whenever that
-	// changes. It must not wait.
+	// Report hears what this node says of a peer: whenever that changes, when
+	// requests fail there, and when another node wants to know. It must not
+	// wait.
 	Report(r health.Report)
 	// Learned hears what this node learns of the sessions of a zone, in the
 	// order of their last use and upstream.NewsBatch at most. It must not wait,

@@ -2,8 +2,7 @@ package health
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +24,7 @@ type Check struct {
 	Interval, Jitter time.Duration
 	Fails, Passes    int
 	Mandatory        bool
+	Local            bool // every node checks for itself, whatever others say
 	// Persistent lets a peer that was healthy before a reload go on so under a
 	// check that is another one than before.
 	Persistent    bool
@@ -42,8 +42,9 @@ type Plan struct {
 // Options are what a Checker needs.
 type Options struct {
 	Log *errorlog.Logger
-	// Report hears of every change of what this node says of a peer; nil:
-	// nobody does. It must not wait.
+	// Report hears what this node says of a peer, whenever that changes, when
+	// requests fail there, and when another node wants to know; nil: nobody
+	// does. It must not wait.
 	Report func(Report)
 }
 
@@ -57,6 +58,8 @@ type Checker struct {
 	wake   chan struct{} // holds one word that the queue has a new head
 	all    sync.WaitGroup
 
+	suspects chan upstream.PeerID // where requests have failed
+
 	mu     sync.Mutex
 	groups map[string]*group // by upstream
 	queue  queue
@@ -65,6 +68,13 @@ type Checker struct {
 	closed bool
 	// firstAt is when the next new target may be probed.
 	firstAt time.Time
+
+	roll    roll
+	ledger  ledger
+	budget  budget     // of probes on doubt
+	sweepAt time.Time  // when silent nodes are looked for
+	stale   bool       // there was one the last time
+	doubted []*subject // that this node reported though it does not check them
 }
 
 // group is an upstream under check.
@@ -79,22 +89,43 @@ type group struct {
 type subject struct {
 	group   *group
 	id      upstream.PeerID
-	verdict upstream.Verdict
-	report  Report
+	key     uint64
+	peer    *upstream.Peer
 	targets []*target
+
+	panel panel
+	duty  bool // this node is on the panel
+	extra bool // it checks though it is not: it doubts what the others say
+
+	own      Status    // what the checks here say
+	ownSince time.Time // since when
+	passedAt time.Time // when one passed last
+	report   Report    // what was told to others last
+
+	nodes      Status    // what the nodes conclude
+	nodesSince time.Time // since when
+	agreed     bool      // own was StatusDown, too, while nodes is
+
+	verdict   upstream.Verdict
+	reason    Reason    // of verdict
+	suspectAt time.Time // when somebody said last that the peer may be ill
 }
 
 // target is one check of one peer.
 type target struct {
 	subject *subject
 	check   *Check
-	place   *Place
+	place   *Place // nil while the node does not ask
 	tally   tally
 	due     time.Time
 	index   int // in the queue; -1: it is not there
 	busy    bool
 	gone    bool
+	begun   time.Time
 	spread  bool // the second probe is over
+	rush    bool // while the status changes, probes come as fast as may be
+	again   bool // a probe is wanted that begins after the one on its way
+	asked   bool // another node waits for the result, whatever it is
 	number  int
 	counts  Counts
 }
@@ -104,6 +135,7 @@ func NewChecker(o Options) *Checker {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Checker{
 		o: o, boot: uint64(time.Now().UnixNano()), ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), groups: map[string]*group{},
+		suspects: make(chan upstream.PeerID, mostSuspects), roll: newRoll(Nodes{}),
 	}
 	c.all.Add(1)
 	go c.run()
@@ -134,6 +166,7 @@ func (c *Checker) Apply(plans []Plan) {
 			go c.follow(g)
 		}
 		g.checks = p.Checks
+		g.roster.Suspects(c.suspects)
 		c.refresh(g)
 	}
 	for name := range c.groups {
@@ -151,7 +184,7 @@ func (c *Checker) Close() {
 	for _, g := range c.groups {
 		close(g.stop)
 		for _, s := range g.subjects {
-			c.forget(s.targets)
+			c.end(s.targets)
 		}
 	}
 	clear(c.groups)
@@ -190,7 +223,7 @@ func (c *Checker) refresh(g *group) {
 		return
 	}
 	present := map[upstream.PeerID]bool{}
-	var conclusions []upstream.Judgement
+	var changes judgements
 	for _, p := range pool.Peers() {
 		id := p.PeerID()
 		if present[id] { // an equal line
@@ -199,20 +232,21 @@ func (c *Checker) refresh(g *group) {
 		present[id] = true
 		s := g.subjects[id]
 		if s == nil {
-			s = &subject{group: g, id: id, report: Report{Peer: id, Boot: c.boot}}
+			s = &subject{group: g, id: id, key: id.Key(), report: Report{Peer: id, Boot: c.boot}}
 			g.subjects[id] = s
 		}
-		c.renew(s, p)
-		s.verdict = Judge(s.report, g.mandatory())
-		conclusions = append(conclusions, upstream.Judgement{Peer: id, Verdict: s.verdict})
+		s.peer = p
+		c.renew(s)
+		c.decide(s)
+		changes.add(s)
 	}
 	for id, s := range g.subjects {
 		if !present[id] {
-			c.forget(s.targets)
+			c.forget(s)
 			delete(g.subjects, id)
 		}
 	}
-	g.roster.SetVerdicts(conclusions...)
+	changes.tell()
 }
 
 // mandatory reports whether a new peer waits for its first check.
@@ -225,27 +259,37 @@ func (g *group) mandatory() bool {
 	return false
 }
 
+// local reports whether every node checks the peers for itself.
+func (g *group) local() bool {
+	return slices.ContainsFunc(g.checks, func(check *Check) bool { return check.Local })
+}
+
 // renew lets a peer be under the checks of its upstream as they are now.
-func (c *Checker) renew(s *subject, p *upstream.Peer) {
+func (c *Checker) renew(s *subject) {
 	before := s.targets
 	s.targets = nil
-	healthy := len(before) > 0 && s.report.Status != StatusUnknown && s.verdict == upstream.VerdictUsable
+	healthy := len(before) > 0 && s.own != StatusUnknown && s.verdict == upstream.VerdictUsable
+	var fresh []*target
 	for _, check := range s.group.checks {
-		if t := takeEqual(&before, check); t != nil {
-			t.check = check
-			s.targets = append(s.targets, t)
-			continue
+		t := takeEqual(&before, check)
+		if t == nil {
+			t = &target{subject: s, index: -1, number: c.number}
+			c.number++
+			if healthy && check.Persistent {
+				t.tally.status = StatusUp
+			}
+			fresh = append(fresh, t)
 		}
-		t := &target{subject: s, check: check, place: newPlace(p, check), index: -1, number: c.number}
-		c.number++
-		if healthy && check.Persistent {
-			t.tally.status = StatusUp
-		}
+		t.check = check
 		s.targets = append(s.targets, t)
-		c.schedule(t, c.firstTurn())
 	}
-	c.forget(before)
-	s.report.Status = opinion(s.targets)
+	c.end(before)
+	if !c.assign(s) && s.asks() {
+		for _, t := range fresh {
+			c.schedule(t, c.firstTurn())
+		}
+	}
+	s.setOwn(opinion(s.targets))
 }
 
 // firstTurn is when a new target is probed: at once, but for the gap between it
@@ -276,71 +320,26 @@ func (c *Checker) drop(name string) {
 	g := c.groups[name]
 	delete(c.groups, name)
 	close(g.stop)
-	var usable []upstream.Judgement
-	for id, s := range g.subjects {
-		c.forget(s.targets)
-		usable = append(usable, upstream.Judgement{Peer: id, Verdict: upstream.VerdictUsable})
+	var usable judgements
+	for _, s := range g.subjects {
+		c.forget(s)
+		s.verdict = upstream.VerdictUsable
+		usable.add(s)
 	}
-	g.roster.SetVerdicts(usable...)
+	usable.tell()
 }
 
-// forget ends checks of a peer. c.mu is held.
-func (c *Checker) forget(list []*target) {
+// forget ends the checking of a peer. c.mu is held.
+func (c *Checker) forget(s *subject) {
+	c.end(s.targets)
+	c.retract(s)
+	c.ledger.clean(s.id)
+}
+
+// end ends checks of a peer. c.mu is held.
+func (c *Checker) end(list []*target) {
 	for _, t := range list {
 		t.gone = true
-		c.unschedule(t)
-		if !t.busy {
-			t.place.close()
-		}
+		c.rest(t)
 	}
-}
-
-// probe makes one check.
-func (c *Checker) probe(t *target, check *Check) {
-	defer c.all.Done()
-	began := time.Now()
-	f := check.Prober.Probe(c.ctx, t.place)
-	f.Latency = time.Since(began)
-	c.conclude(t, f)
-}
-
-// conclude draws the consequences of a finding: the verdict is in force when it
-// returns.
-func (c *Checker) conclude(t *target, f Finding) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t.busy = false
-	if t.gone {
-		t.place.close()
-		return
-	}
-	check, s := t.check, t.subject
-	before := t.tally.status
-	t.tally.add(f.Passed(), check.Fails, check.Passes)
-	t.counts.add(f, before, t.tally.status)
-	c.schedule(t, t.next(time.Now(), rand.N(check.Jitter+1)))
-	status := opinion(s.targets)
-	if status == s.report.Status {
-		return
-	}
-	c.seq++
-	s.report = Report{Peer: s.id, Boot: c.boot, Seq: c.seq, Status: status, Reason: f.Reason, Since: time.Now(), Latency: f.Latency}
-	verdict := Judge(s.report, s.group.mandatory())
-	if verdict != s.verdict {
-		s.verdict = verdict
-		s.group.roster.SetVerdicts(upstream.Judgement{Peer: s.id, Verdict: verdict})
-		c.tell(t, f)
-	}
-	if c.o.Report != nil {
-		c.o.Report(s.report)
-	}
-}
-
-// tell writes a change of a verdict into the log.
-func (c *Checker) tell(t *target, f Finding) {
-	level, state := errorlog.Notice, "healthy"
-	if t.subject.verdict == upstream.VerdictUnhealthy {
-		level, state = errorlog.Error, "unhealthy ("+f.words()+")"
-	}
-	c.o.Log.Log(level, 0, fmt.Sprintf("peer is %s, health check %q of peer %s in upstream %q", state, t.check.Name, t.subject.id.Addr, t.subject.id.Upstream))
 }

@@ -7,6 +7,8 @@ import (
 )
 
 const (
+	forever time.Duration = math.MaxInt64
+
 	// firstGap keeps the first probes of many peers from leaving all at once.
 	firstGap = time.Millisecond
 	// A check whose results are changing is repeated after a fraction of its
@@ -48,10 +50,15 @@ func (c *Checker) schedule(t *target, at time.Time) {
 	t.due = at
 	heap.Push(&c.queue, t)
 	if t.index == 0 {
-		select {
-		case c.wake <- struct{}{}:
-		default: // it was told already
-		}
+		c.nudge()
+	}
+}
+
+// nudge lets run look what is to be done.
+func (c *Checker) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // it was told already
 	}
 }
 
@@ -71,6 +78,8 @@ func (c *Checker) run() {
 		select {
 		case <-c.ctx.Done():
 			return
+		case id := <-c.suspects:
+			c.Suspect(id)
 		case <-c.wake:
 		case <-timer.C:
 		}
@@ -83,28 +92,40 @@ func (c *Checker) start() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
+	idle := c.sweep(now)
 	for len(c.queue) > 0 {
 		next := c.queue[0]
 		if wait := next.due.Sub(now); wait > 0 {
-			return wait
+			return min(wait, idle)
 		}
 		heap.Pop(&c.queue)
-		next.busy = true
+		if next.place == nil {
+			next.place = newPlace(next.subject.peer, next.check)
+		}
+		next.busy, next.again, next.begun = true, false, now
 		c.all.Add(1)
 		go c.probe(next, next.check)
 	}
-	return math.MaxInt64
+	return idle
 }
 
 // next is when a target is due again after a probe. The second probe comes
 // early by a part of the interval that differs from target to target, so that
-// those which began together are spread over it from then on.
-func (t *target) next(now time.Time, jitter time.Duration) time.Time {
+// those which began together are spread over it from then on. Where nodes share
+// the checking, all times are aligned instead.
+func (c *Checker) next(t *target, now time.Time, jitter time.Duration) time.Time {
 	check := t.check
 	wait := check.Interval
-	if t.tally.changing() {
+	switch {
+	case t.again:
+		wait, jitter = 0, 0
+	case t.tally.changing() && t.rush:
+		wait, jitter = min(check.Interval, fastest), 0
+	case t.tally.changing():
 		wait = min(check.Interval, max(check.Interval/fastFraction, fastest), slowestFast)
-	} else if !t.spread {
+	case !c.roll.alone() && check.Jitter == 0:
+		return t.aligned(now)
+	case !t.spread:
 		t.spread = true
 		wait -= time.Duration(float64(check.Interval) * phase(t.number))
 	}
@@ -113,6 +134,24 @@ func (t *target) next(now time.Time, jitter time.Duration) time.Time {
 		return now.Add(jitter)
 	}
 	return at
+}
+
+// aligned is the next turn of a target by the clock on the wall: each peer has
+// its own, and the nodes of its panel are spread over the interval. It leaves
+// half an interval at least since the last turn.
+func (t *target) aligned(now time.Time) time.Time {
+	s, interval := t.subject, int64(t.check.Interval)
+	part := float64(s.key>>11) / (1 << 53)
+	if rank := s.panel.rank(); rank > 0 {
+		part += float64(rank) / float64(s.panel.n)
+	}
+	from := now.UnixNano()
+	if earliest := t.due.UnixNano() + interval/2; !t.due.IsZero() && earliest > from {
+		from = earliest
+	}
+	first := int64(part * float64(interval))
+	turns := (from-first)/interval + 1
+	return now.Add(time.Duration(first + turns*interval - now.UnixNano()))
 }
 
 // phase is the n-th point of a sequence in [0, 1) that is even however many of

@@ -26,6 +26,8 @@ type PeerStatus struct {
 	Peer    upstream.PeerID
 	Verdict upstream.Verdict
 	Reason  Reason // why the verdict is what it is; ReasonNone: the last change was for the better
+	Nodes   Status // what the nodes conclude together; without other nodes: what this one does
+	Prober  bool   // this node asks the peer
 	Counts  Counts // of all its checks together
 }
 
@@ -40,7 +42,7 @@ func (c *Checker) Status(name string) []PeerStatus {
 	}
 	list := make([]PeerStatus, 0, len(g.subjects))
 	for _, s := range g.subjects {
-		st := PeerStatus{Peer: s.id, Verdict: s.verdict, Reason: s.report.Reason}
+		st := PeerStatus{Peer: s.id, Verdict: s.verdict, Reason: s.reason, Nodes: s.nodes, Prober: s.asks()}
 		for i, t := range s.targets {
 			st.Counts.Checks += t.counts.Checks
 			st.Counts.Fails += t.counts.Fails

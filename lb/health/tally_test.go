@@ -3,8 +3,6 @@ package health
 import (
 	"strings"
 	"testing"
-
-	"github.com/weir-lb/weir/lb/upstream"
 )
 
 // TestTally counts results: + passed, - failed. After each one stands the
@@ -63,26 +61,6 @@ func TestOpinion(t *testing.T) {
 		}
 		if got := opinion(list); got != want {
 			t.Errorf("%s: %s, want %s", checks, got, want)
-		}
-	}
-}
-
-func TestJudge(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		status    Status
-		mandatory bool
-		want      upstream.Verdict
-	}{
-		{StatusUnknown, false, upstream.VerdictUsable},
-		{StatusUnknown, true, upstream.VerdictChecking},
-		{StatusUp, true, upstream.VerdictUsable},
-		{StatusSuspect, true, upstream.VerdictUsable},
-		{StatusDown, false, upstream.VerdictUnhealthy},
-		{StatusDown, true, upstream.VerdictUnhealthy},
-	} {
-		if got := Judge(Report{Status: tt.status}, tt.mandatory); got != tt.want {
-			t.Errorf("%s, mandatory %v: %d, want %d", tt.status, tt.mandatory, got, tt.want)
 		}
 	}
 }

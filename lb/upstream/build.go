@@ -107,12 +107,12 @@ func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[i
 func newRecords(n int, together bool) func() *resident {
 	if !together {
 		return func() *resident {
-			return &resident{hot: &hot{}, inflight: &inflight{}, accessed: longAgo, usable: longAgo}
+			return &resident{hot: &hot{}, inflight: &inflight{}, accessed: longAgo, usable: longAgo, doubted: longAgo}
 		}
 	}
 	hots, ages := make([]hot, n), make([]inflight, n)
 	return func() *resident {
-		r := &resident{hot: &hots[0], inflight: &ages[0], accessed: longAgo, usable: longAgo}
+		r := &resident{hot: &hots[0], inflight: &ages[0], accessed: longAgo, usable: longAgo, doubted: longAgo}
 		hots, ages = hots[1:], ages[1:]
 		return r
 	}

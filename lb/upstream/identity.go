@@ -46,6 +46,13 @@ type PeerID struct {
 	Addr     string // as in Peer.Text
 }
 
+// Key is the name in short, the same on every node: the first eight bytes of
+// SHA-256 over its parts.
+func (id PeerID) Key() uint64 {
+	sum := sha256.Sum256([]byte(id.Upstream + "\x00" + id.Server + "\x00" + id.Addr))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
 // PeerID returns the name of the peer.
 func (p *Peer) PeerID() PeerID {
 	return PeerID{Upstream: p.upstream, Server: p.resident.identity.line, Addr: p.Text}

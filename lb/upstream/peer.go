@@ -123,6 +123,7 @@ type resident struct {
 	retired  atomic.Bool
 	accessed int64    // seconds: the last failure
 	usable   int64    // ns: since when it starts slowly; longAgo: it does not
+	doubted  int64    // ns: when a failure was told as a suspicion
 	times    [2]int64 // moving averages in ms by Measure.index; 0: none yet
 	inflight *inflight
 	until    *int64 // in group.until of the pool in use

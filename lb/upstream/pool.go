@@ -54,6 +54,8 @@ type shared struct {
 	grows   int64      // ns: when weights grow next; never: all are whole
 	queue   queue
 	sticky  stickyCounts
+
+	suspects chan<- PeerID // where failures are told; nil: nowhere
 }
 
 // group is the primary or the backup peers of a pool, in the order of the

@@ -29,6 +29,7 @@ func (p *Pool) Release(a *PickArgs, o Outcome) (disabled bool) {
 		peer.shared.zombies--
 	}
 	if o.Failed {
+		peer.suspect(o.Now)
 		return !p.single && peer.fail(o.Now)
 	}
 	if p.single || r.accessed < r.hot.checked {
