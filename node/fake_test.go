@@ -157,6 +157,8 @@ type harness struct {
 	ready  chan struct{}
 	done   chan error
 
+	announced []string // what the pid file held when it was announced; to be read once the node is ready
+
 	mu      sync.Mutex
 	cfg     config.Config
 	loadErr error
@@ -178,6 +180,7 @@ func newHarness(t *testing.T) *harness {
 func (h *harness) options() Options {
 	return Options{
 		File: h.cfg.File, ErrorLog: StderrLog, Version: "1.2.3", Stderr: h.stderr,
+		Announcing:  func() { h.announced = append(h.announced, read(h.t, h.pid)) },
 		Ready:       func() error { close(h.ready); return nil },
 		NewBalancer: func(BalancerOptions) (Balancer, error) { return h.fakeBalancer, nil },
 		Load: func(config.Options) (*config.Config, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +24,9 @@ func TestLife(t *testing.T) {
 	self := strconv.Itoa(os.Getpid()) + "\n"
 	if bound != "(missing)" || serving != self {
 		t.Errorf("pid file before every socket listens: %q; when serving: %q, want %q", bound, serving, self)
+	}
+	if !slices.Equal(h.announced, []string{"(missing)"}) {
+		t.Errorf("pid file when it was announced: %q", h.announced)
 	}
 	h.stop()
 	if got := read(t, h.pid); got != "(missing)" {

@@ -48,6 +48,10 @@ type Options struct {
 	// environment, limits, number of CPUs. At most one node of a process may.
 	OwnProcess bool
 
+	// Announcing is called before the pid file appears; may be nil. Whoever
+	// reads that file may send signals: orders are not to be lost from there on.
+	Announcing func()
+
 	// Ready is called once the node serves and its pid file is there; may be
 	// nil. Its error is logged, the node goes on.
 	Ready func() error
@@ -111,6 +115,9 @@ func (o *Options) validate() error {
 func (o *Options) setFunctions() {
 	if o.Load == nil {
 		o.Load = config.Load
+	}
+	if o.Announcing == nil {
+		o.Announcing = func() {}
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }

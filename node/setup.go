@@ -110,6 +110,7 @@ func (n *Node) applyLimits(cfg *config.Config) {
 // announcePID writes the pid file; whoever sees it may send signals.
 func (n *Node) announcePID() error {
 	n.pidFile = n.pidPath(n.cfg)
+	n.opts.Announcing()
 	if n.pidFile != "" {
 		if err := writePID(n.pidFile, os.Getpid()); err != nil {
 			return err

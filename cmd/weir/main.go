@@ -62,10 +62,10 @@ func serve(args []string, o node.Options, daemon bool) int {
 	if daemon {
 		syscall.CloseOnExec(readyFD) // a keeper must not hold it
 	}
-	ready := make(chan struct{})
-	list := orders(daemon, ready)
+	announcing := make(chan struct{})
+	list := orders(daemon, announcing)
+	o.Announcing = func() { close(announcing) }
 	o.Ready = func() error {
-		close(ready)
 		if daemon {
 			return detach()
 		}

@@ -14,11 +14,12 @@ import (
 const queuedSignals = 16
 
 // orders gives the signals of the process as orders to a node, from now on and
-// until the process ends. Until ready is closed nobody takes orders, and one to
-// end ends the process on the spot: a start may be waiting for a name server.
+// until the process ends. Until announcing is closed nobody takes orders, and one
+// to end ends the process on the spot: a start may be waiting for a name server.
+// After that they wait until the node takes them; it leaves no pid file behind.
 // Only a daemon heeds SIGWINCH: in the foreground the terminal sends it when its
 // window changes.
-func orders(daemon bool, ready <-chan struct{}) <-chan node.Order {
+func orders(daemon bool, announcing <-chan struct{}) <-chan node.Order {
 	// Whoever reads our stderr may go away without taking weir along.
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, queuedSignals)
@@ -36,7 +37,7 @@ func orders(daemon bool, ready <-chan struct{}) <-chan node.Order {
 			}
 			o := order(sig)
 			select {
-			case <-ready:
+			case <-announcing:
 			default:
 				if o.Verb == node.Stop || o.Verb == node.Quit {
 					os.Exit(1)
