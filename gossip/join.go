@@ -1,0 +1,125 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DefaultPort is that of membership, where a target names none.
+const DefaultPort = 7946
+
+// Join contacts nodes and takes over what they know, so that soon everyone knows everyone. A target is an address or a
+// name, each with a port or without, or the name of SRV records, which begins with an underscore. It returns how many
+// nodes answered, and an error if none did; then it may be tried again.
+func (g *Gossip) Join(ctx context.Context, targets []string) (answered int, err error) {
+	var failed error
+	for _, target := range targets {
+		addrs, err := resolve(ctx, target)
+		if err != nil {
+			failed = errors.Join(failed, err)
+		}
+		for _, addr := range addrs {
+			if addr == g.Addr() {
+				continue
+			}
+			if ctx.Err() != nil {
+				return answered, errors.Join(failed, ctx.Err())
+			}
+			n, err := g.list.Join([]string{addr})
+			if err != nil {
+				failed = errors.Join(failed, fmt.Errorf("joining %s: %w", addr, err))
+			}
+			answered += n
+		}
+	}
+	if answered > 0 {
+		failed = nil
+	}
+	return answered, failed
+}
+
+// resolve finds the addresses of a target.
+func resolve(ctx context.Context, target string) ([]string, error) {
+	if strings.HasPrefix(target, "_") {
+		_, records, err := net.DefaultResolver.LookupSRV(ctx, "", "", target)
+		if err != nil {
+			return nil, fmt.Errorf("joining %s: %w", target, err)
+		}
+		var all []string
+		for _, r := range records {
+			addrs, err := resolve(ctx, net.JoinHostPort(strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port))))
+			if err != nil {
+				return all, err
+			}
+			all = append(all, addrs...)
+		}
+		return all, nil
+	}
+	host, port, err := hostPort(target, DefaultPort)
+	if err != nil {
+		return nil, fmt.Errorf("joining: %w", err)
+	}
+	hosts, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return nil, fmt.Errorf("joining %s: %w", target, err)
+	}
+	for i, h := range hosts {
+		hosts[i] = net.JoinHostPort(h, strconv.Itoa(int(port)))
+	}
+	return hosts, nil
+}
+
+const (
+	seekFirst = 250 * time.Millisecond
+	seekLast  = 10 * time.Second
+	seekAgain = 30 * time.Second // even when in company: the other half of a cluster that was cut in two is out there
+)
+
+// Seek joins the targets again and again, until ctx ends or Close: soon as long as this node is alone, later now and
+// then those that are not members, so that the halves of a cluster that was cut for long find each other. targets is
+// asked each time. It waits until then.
+func (g *Gossip) Seek(ctx context.Context, targets func() []string) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.ctx, cancel)()
+	wait := seekFirst
+	for ctx.Err() == nil {
+		if missing := g.missing(targets()); len(missing) > 0 {
+			limit, done := context.WithTimeout(ctx, seekLast)
+			_, err := g.Join(limit, missing)
+			done()
+			if err != nil && len(g.roll.others()) == 0 {
+				g.journal.tell("warn", "alone", fmt.Sprintf("gossip: nobody to join yet, it is tried again: %s", oneLine(err)))
+			}
+		}
+		pause := wait
+		if len(g.roll.others()) > 0 {
+			pause, wait = seekAgain, seekFirst
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+		}
+		wait = min(2*wait, seekLast)
+	}
+}
+
+// missing lists the targets that are not addresses of members that are alive.
+func (g *Gossip) missing(targets []string) []string {
+	var known []string
+	for _, m := range g.roll.all() {
+		if m.Alive {
+			known = append(known, m.Addr)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(targets), func(t string) bool { return slices.Contains(known, t) })
+}
+
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
