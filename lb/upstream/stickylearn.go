@@ -87,7 +87,7 @@ func (s *Sessions) Tie(key SessionKey, server ServerID, create bool, now int64) 
 	}
 	known := i != 0 && s.order.at(i).Server == server
 	i = s.put(i, LearnedSession{Key: key, Server: server, Seen: s.notBefore(now)}, 0)
-	if e := s.order.at(i); !known || e.Seen-e.told > s.timeout/2 {
+	if e := s.order.at(i); !known || e.told == 0 || e.Seen-e.told > s.timeout/2 {
 		s.news.add(e)
 	}
 }

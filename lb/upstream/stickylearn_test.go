@@ -164,6 +164,7 @@ func TestSessionsStayBounded(t *testing.T) {
 func TestSessionsDoNotAllocate(t *testing.T) {
 	s := NewSessions(1<<20, time.Hour)
 	id := []byte("0123456789abcdef0123456789abcdef")
+	s.Share(func(int) {})
 	s.Tie(SessionKeyOf(id), 1, true, 0)
 	now := int64(0)
 	if n := testing.AllocsPerRun(100, func() {
