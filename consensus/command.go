@@ -55,6 +55,7 @@ const (
 	kindDropKey
 	kindJoinNode
 	kindRemoveNode
+	kindMarkSeeded
 )
 
 // kinds has a row for each kind: its number, and a new change to read into.
@@ -75,6 +76,7 @@ func kinds() map[uint16]func() Change {
 		kindDropKey:       func() Change { return new(DropKey) },
 		kindJoinNode:      func() Change { return new(JoinNode) },
 		kindRemoveNode:    func() Change { return new(RemoveNode) },
+		kindMarkSeeded:    func() Change { return new(MarkSeeded) },
 	}
 }
 
@@ -110,6 +112,8 @@ func kindOf(c Change) (uint16, error) {
 		return kindJoinNode, nil
 	case *RemoveNode:
 		return kindRemoveNode, nil
+	case *MarkSeeded:
+		return kindMarkSeeded, nil
 	}
 	return 0, fmt.Errorf("%T is no change that the log knows", c)
 }

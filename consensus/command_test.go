@@ -20,7 +20,7 @@ func samples() []Change {
 		&AddServer{Target: at, Server: Server{Name: "a", Weight: 1}}, &EditServer{Target: at, Edit: Edit{Weight: &weight}},
 		&RemoveServer{at}, &RestoreServer{at}, &GiveOrder{Target: at, Kind: OrderDrain, Why: why},
 		&PutAnswer{Question: Question{Upstream: "shop", Host: "a"}, Records: []Record{{Target: "t"}}}, &DropAnswer{Question{Host: "b"}},
-		&CreateKey{ID: 1, Secret: Secret{1}}, &ActivateKey{ID: 2}, &DropKey{ID: 3}, &JoinNode{Name: "lb1"}, &RemoveNode{ID: "x"},
+		&CreateKey{ID: 1, Secret: Secret{1}}, &ActivateKey{ID: 2}, &DropKey{ID: 3}, &JoinNode{Name: "lb1"}, &RemoveNode{ID: "x"}, &MarkSeeded{Upstream: "shop"},
 	}
 }
 

@@ -11,7 +11,8 @@ type ServerID uint64
 
 // Edits are what has been agreed on about one upstream.
 type Edits struct {
-	Modified uint64                    `json:"modified"` // index of the last change
+	Modified uint64                    `json:"modified"`         // index of the last change
+	Seeded   bool                      `json:"seeded,omitempty"` // the servers of its state file are among Added
 	Added    table[ServerID, Addition] `json:"added,omitempty"`
 	Changed  table[ServerID, Changed]  `json:"changed,omitempty"`
 	Removed  table[ServerID, Removal]  `json:"removed,omitempty"`
@@ -114,7 +115,7 @@ func (e *Edits) ModifiedAt(id ServerID) uint64 {
 }
 
 func (e *Edits) empty() bool {
-	return len(e.Added)+len(e.Changed)+len(e.Removed)+len(e.Orders) == 0
+	return !e.Seeded && len(e.Added)+len(e.Changed)+len(e.Removed)+len(e.Orders) == 0
 }
 
 // over returns the edits that do both: first e, then n.

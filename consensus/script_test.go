@@ -146,6 +146,9 @@ func show(out *strings.Builder, s *State) {
 		line("cluster", s.Cluster().Name, s.Cluster())
 	}
 	s.Upstreams(func(name string, e Edits) {
+		if e.Seeded {
+			line(name, "seeded", e.Modified)
+		}
 		e.Added.Each(func(id ServerID, a Addition) { line(name+" added", id, a) })
 		e.Changed.Each(func(id ServerID, c Changed) { line(name+" changed", id, c) })
 		e.Removed.Each(func(id ServerID, r Removal) { line(name+" removed", id, r) })

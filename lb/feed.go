@@ -52,7 +52,9 @@ func (b *Balancer) SetOverlay(o upstream.Overlay) error {
 	failed := b.table.SetOverlay(o)
 	if g := b.current.Load(); g != nil {
 		for _, z := range g.zones {
-			failed = errors.Join(failed, z.state.save(z.roster.Lines()))
+			if z.state != nil {
+				failed = errors.Join(failed, z.state.save(z.roster.Lines()))
+			}
 		}
 	}
 	return failed

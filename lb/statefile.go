@@ -34,11 +34,8 @@ func newStateFile(u *config.Upstream) *stateFile {
 }
 
 // save writes the lines where they are others than those in the file, which is
-// replaced as a whole: a reader finds it as it was or as it is. s may be nil.
+// replaced as a whole: a reader finds it as it was or as it is.
 func (s *stateFile) save(lines []upstream.Server) error {
-	if s == nil {
-		return nil
-	}
 	var text []byte
 	for i := range lines {
 		text = config.AppendServer(text, serverLine(&lines[i]))

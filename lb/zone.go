@@ -31,8 +31,8 @@ type pool struct {
 
 // upstream compiles one upstream block.
 func (c *compiler) upstream(u *config.Upstream) error {
-	cfg := upstream.Config{Name: u.Name, Method: methodOf(&u.Method), Sticky: c.sticky(u), AllowEmpty: u.Zone != "", Unjudged: unjudged(u),
-		Queue: upstream.Queue{Length: u.Queue.Length, Timeout: u.Queue.Timeout}}
+	cfg := upstream.Config{Name: u.Name, Method: methodOf(&u.Method), Sticky: c.sticky(u), AllowEmpty: u.Zone != "", FromState: u.State != "",
+		Unjudged: unjudged(u), Queue: upstream.Queue{Length: u.Queue.Length, Timeout: u.Queue.Timeout}}
 	for i := range u.Servers {
 		s, err := upstreamServer(&u.Servers[i])
 		if err != nil {

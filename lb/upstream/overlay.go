@@ -22,6 +22,9 @@ type Overlay struct {
 // over a configuration that may differ from node to node, so each of them is
 // about a server line by its id, never by its position.
 type Edits struct {
+	// Seeded says that Added are all servers of an upstream whose lines are in
+	// a state file: what the file says besides is out of date.
+	Seeded bool
 	// Added are servers that no configuration names. Whatever their order
 	// here, that of their indexes counts, behind the lines of the file. One with
 	// the id of a line takes the place of that line.
@@ -62,7 +65,7 @@ func (s *Server) LineID(upstream string) ServerID {
 
 // sameServers reports whether e and o differ in nothing but orders.
 func (e *Edits) sameServers(o *Edits) bool {
-	return reflect.DeepEqual(e.Added, o.Added) && reflect.DeepEqual(e.Changed, o.Changed) && maps.Equal(e.Removed, o.Removed)
+	return e.Seeded == o.Seeded && reflect.DeepEqual(e.Added, o.Added) && reflect.DeepEqual(e.Changed, o.Changed) && maps.Equal(e.Removed, o.Removed)
 }
 
 // apply changes what e says of s.
@@ -89,20 +92,31 @@ func set[T any](at *T, v *T) {
 // configuration in which it was made may have been another one. An upstream
 // that may not be empty is not edited at all.
 func (e *Edits) over(cfg *Config) []Server {
-	if !cfg.AllowEmpty || len(e.Added) == 0 && len(e.Changed) == 0 && len(e.Removed) == 0 {
-		return cfg.Servers
+	written := cfg.Servers
+	switch {
+	case !cfg.AllowEmpty:
+		return written
+	case cfg.FromState && e.Seeded:
+		written = nil
+	case len(e.Added) == 0 && len(e.Changed) == 0 && len(e.Removed) == 0:
+		return written
 	}
-	added := slices.Clone(e.Added)
-	slices.SortStableFunc(added, func(a, b Addition) int { return cmp.Compare(a.Index, b.Index) })
+	added := slices.SortedStableFunc(slices.Values(e.Added), func(a, b Addition) int { return cmp.Compare(a.Index, b.Index) })
+	instead := map[ServerID]*Addition{} // of a line
+	if len(written) > 0 {
+		for i := range added {
+			instead[added[i].Server.LineID(cfg.Name)] = &added[i]
+		}
+	}
 	var lines []Server
-	for _, line := range cfg.Servers {
+	for _, line := range written {
 		id := line.LineID(cfg.Name)
 		if e.Removed[id] {
 			continue
 		}
-		if i := slices.IndexFunc(added, func(a Addition) bool { return a.Server.LineID(cfg.Name) == id }); i >= 0 {
-			line = added[i].Server.orElse(line, cfg.Method)
-			added = slices.Delete(added, i, i+1)
+		if a := instead[id]; a != nil {
+			line = a.Server.orElse(line, cfg.Method)
+			a.Server.Weight = 0 // it has its place
 		}
 		if edit, ok := e.Changed[id]; ok {
 			changed := line

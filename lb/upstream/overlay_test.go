@@ -79,6 +79,35 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
+// The lines of a state file count until they have been taken over. Another file
+// than a state file always counts.
+func TestOverlayOfStateFile(t *testing.T) {
+	t.Parallel()
+	var table Table
+	lines := []Server{line("10.0.0.1:80"), line("10.0.0.2:80 route=r")}
+	state := commit(t, &table, Config{Name: "u", AllowEmpty: true, FromState: true, Servers: lines})
+	expect(t, state, "10.0.0.1:80 10.0.0.2:80", "up up")
+	for i, step := range []struct {
+		edits  string
+		seeded bool
+		want   string
+	}{
+		{"change 10.0.0.1:80 weight=2", false, "10.0.0.1:80*2 10.0.0.2:80"},
+		{"add 1 10.0.0.2:80 route=r; add 2 10.0.0.1:80", false, "10.0.0.1:80 10.0.0.2:80"},
+		{"add 1 10.0.0.2:80 route=r; add 2 10.0.0.1:80", true, "10.0.0.2:80 10.0.0.1:80"},
+		{"add 1 10.0.0.2:80 route=r", true, "10.0.0.2:80"},
+		{"", true, ""},
+	} {
+		e := edits(step.edits)
+		e.Seeded = step.seeded
+		if err := table.SetOverlay(Overlay{uint64(i + 1), map[string]Edits{"u": e}}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, state, step.want, strings.TrimSpace(strings.Repeat("up ", len(strings.Fields(step.want)))))
+	}
+	expect(t, commit(t, &table, Config{Name: "u", AllowEmpty: true, Servers: lines}), "10.0.0.1:80 10.0.0.2:80", "up up")
+}
+
 // An upstream that is not in a zone is what its file says.
 func TestOverlayNeedsZone(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,8 @@ type Config struct {
 	// AllowEmpty lets an upstream have no primary server, as one whose
 	// members are found or edited at run time may.
 	AllowEmpty bool
+	// FromState says that the lines of Servers are those of a state file.
+	FromState bool
 	// Unjudged is what holds for peers on which no health check has
 	// concluded anything yet.
 	Unjudged Verdict
