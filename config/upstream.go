@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -166,29 +167,40 @@ const defaultQueueTimeout = 60 * time.Second
 
 // setUpstreamServer reads a server line of an upstream.
 func setUpstreamServer(s *scope, d *Directive) error {
-	hp, bad := parseHostPort(d.Args[0], 80, false)
-	if bad != "" {
-		return d.Pos.Errorf(`%s in upstream "%s"`, bad, d.Args[0])
-	}
-	u := UpstreamServer{Pos: d.Pos, Address: d.Args[0], Host: hp.host, Port: hp.port, PortSet: hp.portSet, Unix: hp.unix,
-		Weight: 1, MaxFails: 1, FailTimeout: DefaultFailTimeout}
-	for _, p := range d.Args[1:] {
-		if unfit(s.upstream.Method.Kind, p) {
-			return d.Pos.Errorf(`balancing method does not support parameter "%s"`, p)
-		}
-		ok, err := u.param(s, d, p)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return d.Pos.Errorf(`invalid parameter "%s"`, p)
-		}
-	}
-	if err := u.checkService(d); err != nil {
+	line, err := s.upstream.server(d)
+	if err != nil {
 		return err
 	}
-	s.upstream.Servers = append(s.upstream.Servers, u)
+	s.upstream.Servers = append(s.upstream.Servers, line)
 	return nil
+}
+
+// server reads a server line.
+func (u *Upstream) server(d *Directive) (UpstreamServer, error) {
+	hp, bad := parseHostPort(d.Args[0], 80, false)
+	if bad != "" {
+		return UpstreamServer{}, d.Pos.Errorf(`%s in upstream "%s"`, bad, d.Args[0])
+	}
+	line := UpstreamServer{Pos: d.Pos, Address: d.Args[0], Host: hp.host, Port: hp.port, PortSet: hp.portSet, Unix: hp.unix,
+		Weight: 1, MaxFails: 1, FailTimeout: DefaultFailTimeout}
+	for _, p := range d.Args[1:] {
+		if err := u.param(&line, d, p); err != nil {
+			return UpstreamServer{}, err
+		}
+	}
+	return line, line.checkService(d)
+}
+
+// param reads a parameter of a server line.
+func (u *Upstream) param(line *UpstreamServer, d *Directive, p string) error {
+	if unfit(u.Method.Kind, p) {
+		return d.Pos.Errorf(`balancing method does not support parameter "%s"`, p)
+	}
+	ok, err := line.param(d, p)
+	if err == nil && !ok {
+		return d.Pos.Errorf(`invalid parameter "%s"`, p)
+	}
+	return err
 }
 
 // unfit reports whether a method, written before the server line, has no use
@@ -200,7 +212,7 @@ func unfit(m MethodKind, p string) bool {
 	return p == "backup" || strings.HasPrefix(p, "slow_start=")
 }
 
-func (u *UpstreamServer) param(s *scope, d *Directive, p string) (ok bool, err error) {
+func (u *UpstreamServer) param(d *Directive, p string) (ok bool, err error) {
 	name, v, _ := strings.Cut(p, "=")
 	switch {
 	case name == "weight":
@@ -268,17 +280,28 @@ func (u *UpstreamServer) checkService(d *Directive) error {
 		return d.Pos.Errorf(`service upstream "%s" requires "resolve" parameter`, u.Address)
 	case u.PortSet:
 		return d.Pos.Errorf(`service upstream "%s" may not have port`, u.Address)
-	case !u.isName():
+	case !u.IsName():
 		return d.Pos.Errorf(`service upstream "%s" requires domain name`, u.Address)
 	}
 	return nil
 }
 
-// isName reports whether the address is a name to be resolved.
-func (u *UpstreamServer) isName() bool {
+// IsName reports whether the address is a name to be resolved.
+func (u *UpstreamServer) IsName() bool {
 	if u.Unix != "" || strings.HasPrefix(u.Host, "[") {
 		return false
 	}
 	_, _, ok := parseCIDR(u.Host)
 	return !ok
+}
+
+// Fixed returns the address and port that the line is written with; false for
+// names and unix sockets.
+func (u *UpstreamServer) Fixed() (at netip.AddrPort, ok bool) {
+	host := u.Host
+	if len(host) > 1 && host[0] == '[' {
+		host = host[1 : len(host)-1]
+	}
+	addr, err := netip.ParseAddr(host)
+	return netip.AddrPortFrom(addr, u.Port), err == nil
 }

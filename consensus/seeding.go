@@ -5,6 +5,9 @@ package consensus
 // that comes later with an older file then has nothing to say.
 type MarkSeeded struct {
 	Upstream string `json:"upstream"`
+	// Once refuses it, and the batch it stands in, where it was said before: of
+	// nodes with different files one is the first.
+	Once bool `json:"once,omitempty"`
 }
 
 func (m *MarkSeeded) apply(d *draft) *refusal {
@@ -12,6 +15,8 @@ func (m *MarkSeeded) apply(d *draft) *refusal {
 	switch {
 	case m.Upstream == "":
 		return refuse(Invalid, "an upstream has a name")
+	case e.Seeded && m.Once:
+		return refuse(Exists, "the servers of upstream %q have been taken over already", m.Upstream)
 	case e.Seeded:
 		return nil
 	}

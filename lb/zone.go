@@ -124,15 +124,15 @@ func upstreamServer(s *config.UpstreamServer) (upstream.Server, error) {
 		out.Addrs = []upstream.Addr{{Path: s.Unix}}
 		return out, nil
 	}
-	host := s.Host
-	if len(host) > 1 && host[0] == '[' {
-		host = host[1 : len(host)-1]
-	}
-	if _, err := netip.ParseAddr(host); err != nil && s.Resolve {
-		out.Question, out.Port = upstream.Question{Host: host, Service: s.Service}, s.Port
+	if at, fixed := s.Fixed(); fixed {
+		out.Addrs = []upstream.Addr{{AddrPort: at}}
 		return out, nil
 	}
-	addrs, err := lookup(host)
+	if s.Resolve {
+		out.Question, out.Port = upstream.Question{Host: s.Host, Service: s.Service}, s.Port
+		return out, nil
+	}
+	addrs, err := lookup(s.Host)
 	if err != nil || len(addrs) == 0 {
 		return out, s.Pos.Errorf("host not found in upstream %q", s.Address)
 	}

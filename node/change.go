@@ -1,0 +1,203 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/consensus"
+	"github.com/weir-lb/weir/lb/upstream"
+)
+
+// This file turns what an operator wants of a server, in the words of a server
+// line, into the change that the nodes agree on.
+
+// edited is an upstream that is to be changed, as this node sees it.
+type edited struct {
+	conf  *config.Upstream
+	edits consensus.Edits
+}
+
+// edit returns an upstream to be changed. One without a zone is what its file
+// says.
+func edit(conf *config.Upstream, s *consensus.State) (*edited, error) {
+	if conf.Zone == "" {
+		return nil, fmt.Errorf("upstream %q has no zone, so its servers are those of the configuration", conf.Name)
+	}
+	e := &edited{conf: conf}
+	e.edits, _ = s.Upstream(conf.Name)
+	return e, nil
+}
+
+// writtenServer translates a server line.
+func writtenServer(u *config.UpstreamServer) consensus.Server {
+	return consensus.Server{
+		Name: u.Address, Service: u.Service, Resolve: u.Resolve, Weight: u.Weight, MaxConns: u.MaxConns, MaxFails: u.MaxFails,
+		FailTimeout: u.FailTimeout, SlowStart: u.SlowStart, Route: u.Route, Backup: u.Backup, Down: u.Down, Drain: u.Drain,
+	}
+}
+
+// serverLine translates a server back into a line, for config.AppendServer.
+func serverLine(s *consensus.Server) *config.UpstreamServer {
+	return &config.UpstreamServer{
+		Address: s.Name, Service: s.Service, Resolve: s.Resolve, Weight: s.Weight, MaxConns: s.MaxConns, MaxFails: s.MaxFails,
+		FailTimeout: s.FailTimeout, SlowStart: s.SlowStart, Route: s.Route, Backup: s.Backup, Down: s.Down, Drain: s.Drain,
+	}
+}
+
+// serverID is the id of a server in an upstream, the same as the balancer's.
+func serverID(name string, s *consensus.Server) consensus.ServerID {
+	line := upstream.Server{Name: s.Name, Route: s.Route, Question: upstream.Question{Service: s.Service}}
+	return consensus.ServerID(line.LineID(name))
+}
+
+// add returns the change that adds a server.
+func (e *edited) add(words []string) (consensus.Change, error) {
+	line, err := e.conf.ParseServer(words)
+	if err != nil {
+		return nil, err
+	}
+	if line.IsName() && e.conf.Resolver == nil {
+		return nil, fmt.Errorf("no resolver defined to resolve %s in upstream %q", line.Host, e.conf.Name)
+	}
+	s := writtenServer(&line)
+	at := consensus.Target{Upstream: e.conf.Name, ID: serverID(e.conf.Name, &s)}
+	for _, known := range e.find(s.Name) {
+		if known.ID == at.ID {
+			return nil, fmt.Errorf("upstream %q has server %q already", e.conf.Name, s.Name)
+		}
+	}
+	return e.owned(&consensus.AddServer{Target: at, Server: s}), nil
+}
+
+// owned lets the first server of an upstream whose state file is empty say, too,
+// that no such file has anything to say from now on. One that is not empty is
+// yet to be taken over.
+func (e *edited) owned(c consensus.Change) consensus.Change {
+	if e.conf.State == "" || e.edits.Seeded || len(e.conf.Servers) > 0 {
+		return c
+	}
+	return &consensus.Batch{c, &consensus.MarkSeeded{Upstream: e.conf.Name}}
+}
+
+// set returns the change of parameters of a server.
+func (e *edited) set(name string, words []string) (consensus.Change, error) {
+	given, err := e.conf.ParseEdit(words)
+	if err != nil {
+		return nil, err
+	}
+	at, err := e.one(name)
+	if err != nil {
+		return nil, err
+	}
+	c := &consensus.EditServer{Target: at, Edit: agreedEdit(&given)}
+	if added, ok := e.added(at.ID); ok && given.Given["route"] {
+		added.Route = given.Server.Route
+		c.NewID = serverID(e.conf.Name, &added)
+	}
+	return c, nil
+}
+
+// remove returns the change that takes a server out.
+func (e *edited) remove(name string) (consensus.Change, error) {
+	at, err := e.one(name)
+	if err != nil {
+		return nil, err
+	}
+	return &consensus.RemoveServer{Target: at}, nil
+}
+
+// order returns an operator's order about a server, or about one of the
+// addresses that a name stands for.
+func (e *edited) order(name string, kind consensus.OrderKind, why string) (consensus.Change, error) {
+	at, err := e.one(name)
+	if err != nil {
+		line, bad := e.conf.ParseServer([]string{name})
+		if _, fixed := line.Fixed(); bad != nil || !fixed || !e.follows() {
+			return nil, err
+		}
+		at = consensus.Target{Upstream: e.conf.Name, ID: consensus.ServerID(upstream.NewServerID(e.conf.Name, name))}
+	}
+	return &consensus.GiveOrder{Target: at, Kind: kind, Why: why}, nil
+}
+
+// agreedEdit translates a change of parameters.
+func agreedEdit(e *config.ServerEdit) (out consensus.Edit) {
+	s := e.Server
+	take(e, "weight", &out.Weight, &s.Weight)
+	take(e, "max_conns", &out.MaxConns, &s.MaxConns)
+	take(e, "max_fails", &out.MaxFails, &s.MaxFails)
+	take(e, "fail_timeout", &out.FailTimeout, &s.FailTimeout)
+	take(e, "slow_start", &out.SlowStart, &s.SlowStart)
+	take(e, "route", &out.Route, &s.Route)
+	take(e, "backup", &out.Backup, &s.Backup)
+	take(e, "down", &out.Down, &s.Down)
+	take(e, "drain", &out.Drain, &s.Drain)
+	return out
+}
+
+// take takes over a parameter that is given.
+func take[T any](e *config.ServerEdit, name string, at **T, v *T) {
+	if e.Given[name] {
+		*at = v
+	}
+}
+
+// one returns the server of a name.
+func (e *edited) one(name string) (consensus.Target, error) {
+	found := e.find(name)
+	switch len(found) {
+	case 0:
+		return consensus.Target{}, fmt.Errorf("upstream %q has no server %q", e.conf.Name, name)
+	case 1:
+		return found[0], nil
+	}
+	return consensus.Target{}, fmt.Errorf("upstream %q has %d servers %q: name one by its route", e.conf.Name, len(found), name)
+}
+
+// find returns the servers of a name: as in their lines, or their route.
+func (e *edited) find(name string) (list []consensus.Target) {
+	add := func(s *consensus.Server, written bool) {
+		t := consensus.Target{Upstream: e.conf.Name, ID: serverID(e.conf.Name, s), Written: written}
+		if (s.Name == name || s.Route == name) && !slices.ContainsFunc(list, func(o consensus.Target) bool { return o.ID == t.ID }) {
+			list = append(list, t)
+		}
+	}
+	removed := map[consensus.ServerID]bool{}
+	e.edits.Removed.Each(func(id consensus.ServerID, _ consensus.Removal) { removed[id] = true })
+	for i := range e.written() {
+		if s := writtenServer(&e.conf.Servers[i]); !removed[serverID(e.conf.Name, &s)] {
+			add(&s, true)
+		}
+	}
+	e.edits.Added.Each(func(_ consensus.ServerID, a consensus.Addition) { add(&a.Server, false) })
+	return list
+}
+
+// written are the lines of the configuration that count.
+func (e *edited) written() []config.UpstreamServer {
+	if e.conf.State != "" && e.edits.Seeded {
+		return nil
+	}
+	return e.conf.Servers
+}
+
+// added returns a server that was added.
+func (e *edited) added(id consensus.ServerID) (s consensus.Server, ok bool) {
+	e.edits.Added.Each(func(at consensus.ServerID, a consensus.Addition) {
+		if at == id {
+			s, ok = a.Server, true
+		}
+	})
+	return s, ok
+}
+
+// follows reports whether a server of the upstream is a name that is followed.
+func (e *edited) follows() (is bool) {
+	is = slices.ContainsFunc(e.written(), func(s config.UpstreamServer) bool { return s.Resolve })
+	e.edits.Added.Each(func(_ consensus.ServerID, a consensus.Addition) {
+		line, err := e.conf.ParseServer([]string{a.Server.Name})
+		is = is || err == nil && line.IsName()
+	})
+	return is
+}

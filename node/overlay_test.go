@@ -1,0 +1,174 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weir-lb/weir/consensus"
+	"github.com/weir-lb/weir/lb/upstream"
+)
+
+func addition(name, server string) *consensus.AddServer {
+	s := consensus.Server{Name: server, Weight: 1, MaxFails: 1, FailTimeout: 10 * time.Second}
+	return &consensus.AddServer{Target: consensus.Target{Upstream: name, ID: serverID(name, &s)}, Server: s}
+}
+
+// TestOverlayOfState: only what has changed is translated anew, and nothing is
+// told where nothing has.
+func TestOverlayOfState(t *testing.T) {
+	t.Parallel()
+	a := agreement{state: &consensus.State{}}
+	var o overlays
+	step := func(wantChanged bool) upstream.Overlay {
+		t.Helper()
+		next, changed, err := o.overlay(a.state)
+		if err != nil || changed != wantChanged {
+			t.Errorf("changed %t, %v", changed, err)
+		}
+		return next
+	}
+	if first := step(true); first.Index != 1 || len(first.Upstreams) != 0 {
+		t.Errorf("%+v", first)
+	}
+	step(false)
+	a.make(t, addition("u", "10.0.0.1:80"))
+	a.make(t, addition("v", "10.0.0.1:80"))
+	two := step(true)
+	a.make(t, &consensus.RaiseEpoch{To: 3})
+	step(false)
+	a.make(t, addition("v", "10.0.0.2:80"))
+	three := step(true)
+	if &two.Upstreams["u"].Added[0] != &three.Upstreams["u"].Added[0] || len(three.Upstreams["v"].Added) != 2 || three.Index <= two.Index {
+		t.Errorf("%+v", three)
+	}
+	a.make(t, &consensus.RemoveServer{Target: addition("u", "10.0.0.1:80").Target})
+	if last := step(true); len(last.Upstreams) != 1 {
+		t.Errorf("%+v", last)
+	}
+	a = agreement{state: &consensus.State{}} // a cluster formed anew
+	if again := step(true); again.Index <= three.Index {
+		t.Errorf("index %d after %d", again.Index, three.Index)
+	}
+}
+
+// TestOverlayOfUnknownAddress: what another version has agreed on is left out,
+// and said.
+func TestOverlayOfUnknownAddress(t *testing.T) {
+	t.Parallel()
+	a := agreement{state: &consensus.State{}}
+	a.make(t, &consensus.Batch{addition("u", "10.0.0.1:99999"), addition("u", "10.0.0.2:80")})
+	next, _, err := new(overlays).overlay(a.state)
+	if err == nil || !strings.Contains(err.Error(), `server "10.0.0.1:99999" that was added to upstream "u": invalid port`) {
+		t.Error(err)
+	}
+	if added := next.Upstreams["u"].Added; len(added) != 1 || added[0].Server.Name != "10.0.0.2:80" {
+		t.Errorf("%+v", added)
+	}
+}
+
+// TestAnswersOfState tells each answer once.
+func TestAnswersOfState(t *testing.T) {
+	t.Parallel()
+	a := agreement{state: &consensus.State{}}
+	var o overlays
+	put := func(host, service string, r ...consensus.Record) {
+		a.make(t, &consensus.PutAnswer{Question: consensus.Question{Upstream: "u", Host: host, Service: service}, Records: r})
+	}
+	one := netip.MustParseAddr("10.0.0.1")
+	put("a.example", "", consensus.Record{Addrs: []netip.Addr{one}})
+	put("b.example", "http", consensus.Record{Target: "t", Port: 81, Priority: 1, Weight: 2, Addrs: []netip.Addr{one}})
+	want := []agreedAnswer{
+		{subject{"u", upstream.Question{Host: "a.example"}}, upstream.Answer{Records: []upstream.Record{{Addrs: []netip.Addr{one}}}}},
+		{subject{"u", upstream.Question{Host: "b.example", Service: "http"}}, upstream.Answer{Records: []upstream.Record{{Target: "t", Port: 81, Priority: 1, Weight: 2, Addrs: []netip.Addr{one}}}}},
+	}
+	if got := o.news(a.state); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	put("a.example", "", consensus.Record{Addrs: []netip.Addr{one}})
+	if got := o.news(a.state); len(got) != 0 {
+		t.Errorf("said again: %+v", got)
+	}
+	put("a.example", "")
+	if got := o.news(a.state); len(got) != 1 || len(got[0].answer.Records) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestManyAgreedServers: ten thousand servers in a hundred upstreams take little
+// memory, and a change of one little time.
+func TestManyAgreedServers(t *testing.T) {
+	a := agreement{state: &consensus.State{}}
+	before := heapInUse()
+	for u := range 100 {
+		batch := &consensus.Batch{}
+		for s := range 100 {
+			*batch = append(*batch, addition(fmt.Sprint("u", u), fmt.Sprintf("10.0.%d.%d:80", u, s)))
+		}
+		a.make(t, batch)
+	}
+	var o overlays
+	if _, _, err := o.overlay(a.state); err != nil {
+		t.Fatal(err)
+	}
+	if took := heapInUse() - before; took > 30<<20 {
+		t.Errorf("%d MB", took>>20)
+	}
+	a.make(t, addition("u7", "10.9.9.9:80"))
+	if n := testing.AllocsPerRun(1, func() {
+		if _, changed, err := o.overlay(a.state); !changed || err != nil {
+			t.Error("nothing changed", err)
+		}
+		delete(o.edits, "u7") // once more
+	}); n > 2000 {
+		t.Errorf("%v allocations for one of 10,000 servers", n)
+	}
+	runtime.KeepAlive(a)
+}
+
+func heapInUse() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestKeysOfState: rings are translated by what their keys are for.
+func TestKeysOfState(t *testing.T) {
+	t.Parallel()
+	a := agreement{state: &consensus.State{}}
+	secret := func(n byte) consensus.Secret { return slices.Repeat(consensus.Secret{n}, 32) }
+	if keys, err := stickyKeys(a.state.Ring(consensus.StickyRing)); err != nil || keys.Seals() {
+		t.Error("an empty ring seals", err)
+	}
+	for ring := consensus.StickyRing; ring <= consensus.TicketRing; ring++ {
+		for n := range byte(4) {
+			a.make(t, &consensus.CreateKey{Ring: ring, ID: uint16(n), Secret: secret(n)})
+			if n < 3 {
+				a.make(t, &consensus.ActivateKey{Ring: ring, ID: uint16(n)})
+			}
+		}
+	}
+	keys, err := stickyKeys(a.state.Ring(consensus.StickyRing))
+	if err != nil || !keys.Seals() {
+		t.Error(err)
+	}
+	var order []byte
+	for _, k := range ticketKeys(a.state.Ring(consensus.TicketRing)) {
+		order = append(order, k[0])
+	}
+	if want := []byte{2, 1, 0, 3}; !slices.Equal(order, want) {
+		t.Errorf("ticket keys in the order %v, not %v", order, want)
+	}
+	if got := ticketKeys(nil); got != nil {
+		t.Error(got)
+	}
+	if _, err := stickyKeys(consensus.Ring{{ID: 7, State: consensus.KeyActive, Secret: secret(1)[:31]}}); err == nil || err.Error() != "sticky key 7 has 31 bytes, not 32" {
+		t.Error(err)
+	}
+}
