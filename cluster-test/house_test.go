@@ -208,6 +208,8 @@ func librariesHaveOneHome(t *testing.T, h house) {
 		"github.com/hashicorp/memberlist":    {"gossip"},
 		"github.com/hashicorp/raft":          {"consensus"},
 		"github.com/hashicorp/raft-boltdb":   {"consensus"},
+		"github.com/hashicorp/go-hclog":      {"consensus"},
+		"go.etcd.io/bbolt":                   {"consensus"},
 		"github.com/miekg/dns":               {"discovery", "discovery/dnstest"},
 		"golang.org/x/net/http2":             {"lb/http2"},
 		"github.com/pires/go-proxyproto":     {"lb/listen"},

@@ -89,14 +89,20 @@ func (g *guard) do(what string, f func() error) error {
 	case <-timer.C:
 		err = fmt.Errorf("the store has not answered for %v", g.limit)
 	}
-	if err == nil || errors.Is(err, raft.ErrLogNotFound) {
-		return err
+	if err == nil || absent(err) {
+		return err // as it is: the library compares its text
 	}
 	err = fmt.Errorf("%s: %w", what, err)
 	if g.faulted.CompareAndSwap(false, true) {
 		g.fault(err)
 	}
 	return err
+}
+
+// absent reports whether err says that nothing is stored, which is no fault. Of
+// keys, stores say it in these words, and in no other way.
+func absent(err error) bool {
+	return errors.Is(err, raft.ErrLogNotFound) || err.Error() == "not found"
 }
 
 // caught makes an error of a panic, and of a memory fault: a file that was cut
@@ -114,7 +120,7 @@ func caught(f func() error) (err error) {
 // must is do for calls whose errors the library answers with a panic.
 func (g *guard) must(what string, f func() error) error {
 	err := g.do(what, f)
-	if err == nil || errors.Is(err, raft.ErrLogNotFound) || !g.armed.Load() {
+	if err == nil || absent(err) || !g.armed.Load() {
 		return err
 	}
 	<-g.released

@@ -14,7 +14,8 @@ import (
 type machine struct {
 	current atomic.Pointer[State]
 	faulted atomic.Bool
-	fault   func(error) // told once why the machine has stopped
+	fault   func(error)  // told once why the machine has stopped
+	publish func(*State) // told of each state; nil: nobody is
 }
 
 // errStopped is what comes of entries behind one that could not be followed.
@@ -40,7 +41,7 @@ func (m *machine) Apply(l *raft.Log) any {
 		return m.stop(fmt.Errorf("log entry %d: %w", l.Index, err))
 	}
 	next, result := m.state().Apply(c, l.Index, l.AppendedAt)
-	m.current.Store(next)
+	m.set(next)
 	return result
 }
 
@@ -68,8 +69,15 @@ func (m *machine) Restore(r io.ReadCloser) error {
 	if err != nil {
 		return m.stop(err)
 	}
-	m.current.Store(s)
+	m.set(s)
 	return nil
+}
+
+func (m *machine) set(s *State) {
+	m.current.Store(s)
+	if m.publish != nil {
+		m.publish(s)
+	}
 }
 
 // captured is a state on its way to a file.

@@ -1,0 +1,103 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// imageEvery bounds how often the image is written.
+const imageEvery = time.Second
+
+// loadImage shows the state that this node served last, so that it serves it
+// before it has found a leader. An image that is damaged is put aside: it is a
+// help, not the truth.
+func (c *Consensus) loadImage() error {
+	for _, dir := range []string{c.o.raftDir(), filepath.Dir(filepath.Join(c.o.Dir, imageFile))} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("consensus: %w", err)
+		}
+	}
+	path := filepath.Join(c.o.Dir, imageFile)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("consensus: %w", err)
+	}
+	defer f.Close()
+	s, err := ReadSnapshot(f)
+	if err == nil {
+		c.board.put(s)
+		return nil
+	}
+	to, moveErr := c.o.quarantine(path)
+	if moveErr != nil {
+		return fmt.Errorf("consensus: %s: %w", path, errors.Join(err, moveErr))
+	}
+	c.o.Log.Warn(fmt.Sprintf("%s: %v; it was moved to %s", path, err, to))
+	return nil
+}
+
+// publish hands new states on.
+func (c *Consensus) publish() {
+	for {
+		select {
+		case <-c.board.fresh:
+			c.board.hand(c.o.OnState)
+		case <-c.ctx.Done():
+			return
+		}
+	}
+}
+
+// saveImages writes the image after changes. It has a goroutine of its own: a
+// disk that hangs must not keep states from being handed on.
+func (c *Consensus) saveImages() {
+	written, failing := c.State(), false
+	save := func() {
+		s := c.State()
+		if s == written {
+			return
+		}
+		err := c.saveImage(s)
+		if err == nil {
+			written = s
+		} else if !failing {
+			c.o.Log.Warn(fmt.Sprintf("the image of the agreed state: %v", err))
+		}
+		failing = err != nil
+	}
+	tick := time.NewTicker(imageEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			save()
+		case <-c.ctx.Done():
+			save()
+			return
+		}
+	}
+}
+
+// saveImage replaces the image as a whole.
+func (c *Consensus) saveImage(s *State) error {
+	path := filepath.Join(c.o.Dir, imageFile)
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = s.WriteSnapshot(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
+}

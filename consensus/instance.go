@@ -1,0 +1,298 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// instance is one run of the library over the log, from opening the store to its
+// end. When it faults it is closed, and another one is opened.
+type instance struct {
+	o       *Options
+	raft    *raft.Raft
+	machine *machine
+	guard   *guard
+	files   closingStore
+	trans   raft.Transport
+	existed bool          // it was there before
+	epoch   uint32        // the cluster is to have at least this one
+	ready   atomic.Uint64 // the term in which this leader has applied what was agreed before
+	faults  chan error    // the first, when it cannot go on
+	news    *bell
+}
+
+// openInstance opens the log. mux is nil if the node is alone.
+func openInstance(o *Options, b *board, mux *streamMux, news *bell) (*instance, error) {
+	words := &raftWords{o.Log}
+	i := &instance{o: o, faults: make(chan error, 1), news: news}
+	files, snapshots, err := o.openStore(words)
+	if err != nil {
+		return nil, err
+	}
+	i.files = files
+	var under store = files
+	if o.wrap != nil {
+		under = o.wrap(under)
+	}
+	i.guard = newGuard(under, o.Timeouts.Store, i.fault)
+	i.machine = newMachine(i.fault)
+	i.machine.publish = i.publisher(b)
+	if i.existed, err = raft.HasExistingState(i.guard, i.guard, snapshots); err != nil {
+		return nil, errors.Join(err, i.closeFiles())
+	}
+	conf := o.raftConfig(words)
+	i.trans = o.transport(mux, words)
+	if err := i.start(conf, snapshots); err != nil {
+		return nil, errors.Join(err, closeTransport(i.trans), i.closeFiles())
+	}
+	i.raft.RegisterObserver(raft.NewObserver(nil, false, i.observe))
+	news.ring()
+	return i, nil
+}
+
+// publisher returns what is told of each state. The leader has work when the
+// table of nodes changes.
+func (i *instance) publisher(b *board) func(*State) {
+	before := b.newest().nodes
+	return func(s *State) {
+		b.put(s)
+		if len(s.nodes) > 0 && (len(before) != len(s.nodes) || &before[0] != &s.nodes[0]) {
+			i.news.ring()
+		}
+		before = s.nodes
+	}
+}
+
+// start makes the library run. It may meet a broken store before it has
+// returned, where it would panic; so the guard is armed, and start waits for
+// either.
+func (i *instance) start(conf *raft.Config, snapshots raft.SnapshotStore) error {
+	var err error
+	done := make(chan struct{})
+	i.guard.armed.Store(true)
+	go func() {
+		defer close(done)
+		err = caught(func() (err error) {
+			i.raft, err = raft.NewRaft(conf, i.machine, i.guard, i.guard, snapshots, i.trans)
+			return err
+		})
+	}()
+	select {
+	case <-done:
+	case fault := <-i.faults:
+		i.guard.release()
+		<-done
+		err = fault
+		if i.raft != nil {
+			i.raft.Shutdown()
+		}
+	}
+	switch {
+	case err != nil && i.machine.faulted.Load():
+		err = fmt.Errorf("%w: %w", ErrSnapshot, err)
+	case err == nil && i.raft == nil:
+		err = errStoreFaulted
+	}
+	return err
+}
+
+// raftConfig returns the settings of the library.
+func (o *Options) raftConfig(words *raftWords) *raft.Config {
+	conf := raft.DefaultConfig()
+	conf.LocalID = raft.ServerID(o.ID)
+	conf.HeartbeatTimeout, conf.ElectionTimeout = o.Timeouts.Heartbeat, o.Timeouts.Heartbeat
+	conf.LeaderLeaseTimeout = o.Timeouts.Lease
+	conf.CommitTimeout = min(50*time.Millisecond, o.Timeouts.Heartbeat/2)
+	conf.SnapshotInterval, conf.SnapshotThreshold, conf.TrailingLogs = time.Minute, 2048, 4096
+	conf.BatchApplyCh = false     // it would void the time limit of Apply
+	conf.ShutdownOnRemove = false // who is removed is told by the table of nodes
+	conf.NoLegacyTelemetry = true
+	conf.Logger = words.logger()
+	return conf
+}
+
+// transport returns what carries the log.
+func (o *Options) transport(mux *streamMux, words *raftWords) raft.Transport {
+	if mux == nil {
+		_, t := raft.NewInmemTransport(raft.ServerAddress(o.address()))
+		return t
+	}
+	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: mux.open(o.Addr), MaxPool: 3, Timeout: max(10*o.Timeouts.Heartbeat, time.Second), Logger: words.logger(), MsgpackUseNewTimeFormat: true,
+	})
+}
+
+// address is that of this node in the configuration of the log. A node that is
+// alone has none; it gets one when it is opened with a cluster.
+func (o *Options) address() string {
+	if o.Addr == "" {
+		return "alone"
+	}
+	return o.Addr
+}
+
+func closeTransport(t raft.Transport) error {
+	if c, ok := t.(raft.WithClose); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// observe rings for changes of the part that the node plays. It is asked about
+// each observation by the library's goroutines, and wants none of them sent.
+func (i *instance) observe(o *raft.Observation) bool {
+	switch o.Data.(type) {
+	case raft.LeaderObservation, raft.RaftState, raft.PeerObservation:
+		i.news.ring()
+	}
+	return false
+}
+
+func (i *instance) fault(err error) {
+	select {
+	case i.faults <- err:
+	default: // the first is the cause of the others
+	}
+}
+
+// Why a command was not agreed on.
+var (
+	errNoLeader = errors.New("no leader is known")
+	errMaybe    = errors.New("it may be agreed on yet")
+)
+
+// propose is that of engine.
+func (i *instance) propose(ctx context.Context, entry []byte) (Result, error) {
+	limit := i.o.Timeouts.Write
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = max(time.Until(deadline), time.Millisecond)
+	}
+	future := i.raft.Apply(entry, limit)
+	if err := wait(ctx, future.Error); err != nil {
+		return Result{}, applied(err)
+	}
+	if r, ok := future.Response().(Result); ok {
+		return r, nil
+	}
+	return Result{}, errMaybe // the machine has stopped; others may go on
+}
+
+// applied tells what an error of Apply means. That limit covers only the way
+// into the library's queue.
+func applied(err error) error {
+	switch {
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return fmt.Errorf("%w: %w", errNoLeader, err)
+	}
+	return fmt.Errorf("%w: %w", errMaybe, err)
+}
+
+// wait waits for f, or for ctx.
+func wait(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// verify is that of engine. What was acknowledged is in the state of whoever
+// acknowledged it: this leader, or one before it, up to whom this one has come
+// since it began to lead. That no other has begun in the meantime is what the
+// others are asked.
+func (i *instance) verify(ctx context.Context) (uint64, error) {
+	term := i.raft.CurrentTerm()
+	if i.ready.Load() != term {
+		return 0, errNoLeader
+	}
+	index := i.machine.state().Index()
+	if err := wait(ctx, i.raft.VerifyLeader().Error); err != nil {
+		return 0, fmt.Errorf("%w: %w", errNoLeader, err)
+	}
+	return index, nil
+}
+
+// catchUp has a new leader apply what was agreed on before it.
+func (i *instance) catchUp() error {
+	term := i.raft.CurrentTerm()
+	if i.ready.Load() == term {
+		return nil
+	}
+	if err := i.raft.Barrier(i.o.Timeouts.Write).Error(); err != nil {
+		return err
+	}
+	i.ready.Store(term)
+	return nil
+}
+
+func (i *instance) leads() bool { return i.raft.State() == raft.Leader }
+
+// leader is that of engine.
+func (i *instance) leader() (NodeID, string) {
+	addr, id := i.raft.LeaderWithID()
+	return NodeID(id), string(addr)
+}
+
+// servers is that of engine.
+func (i *instance) servers() (list []server) {
+	future := i.raft.GetConfiguration()
+	if future.Error() != nil {
+		return nil // it ends
+	}
+	for _, s := range future.Configuration().Servers {
+		list = append(list, server{NodeID(s.ID), string(s.Address), s.Suffrage == raft.Voter})
+	}
+	return list
+}
+
+// transfer is that of engine. Who is alone keeps what nobody else can take.
+func (i *instance) transfer() error {
+	if !i.leads() {
+		return errNoLeader
+	}
+	voters := 0
+	for _, s := range i.servers() {
+		if s.voter {
+			voters++
+		}
+	}
+	if voters < 2 {
+		return nil
+	}
+	if err := i.raft.LeadershipTransfer().Error(); err != nil {
+		return fmt.Errorf("hand over: %w", err)
+	}
+	return nil
+}
+
+// close ends the instance; a leader hands over first, as far as it can. It
+// returns when nothing of it is left, which a disk that hangs can delay.
+func (i *instance) close() {
+	if i.leads() && !i.guard.faulted.Load() {
+		_ = i.transfer() // else the others elect one
+	}
+	i.kill()
+}
+
+// kill ends the instance without a word to others.
+func (i *instance) kill() {
+	_ = closeTransport(i.trans) // there is nothing it could fail at
+	i.guard.release()
+	_ = i.raft.Shutdown().Error() // never an error
+	_ = i.closeFiles()            // it is closed, or was never sound
+}
+
+// closeFiles closes the store when nothing is under way in it any more.
+func (i *instance) closeFiles() error {
+	i.guard.faulted.Store(true)
+	<-i.guard.settled()
+	return caught(i.files.Close)
+}

@@ -1,0 +1,179 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// idlePause is the time between two looks at whether the cluster knows this node
+// as it is.
+const idlePause = 5 * time.Second
+
+// meet asks the others about this node before its log is opened: with data that
+// was rolled back it could vote twice, and so it could when it has lost its log.
+// Nobody may answer: then the whole cluster may have been restarted.
+func (c *Consensus) meet(lost bool) error {
+	list := c.greetings(c.ctx)
+	for _, h := range list {
+		if err := c.judge(h); err != nil {
+			return err
+		}
+		lost = lost || h.KnownBoot > 0 && !c.hasLog()
+	}
+	if !lost {
+		return nil
+	}
+	c.use(nil, errors.New("the log was lost, and none of the others was found yet"))
+	for warned := false; ; warned = true {
+		for _, h := range list {
+			_, err := c.call(c.ctx, h.Addr, message{Kind: askReadmit, Node: c.o.ID})
+			if err == nil {
+				return c.forgetLoss()
+			}
+		}
+		if !warned {
+			c.o.Log.Warn("this node has lost its log, and waits for a leader to give it anew")
+		}
+		if !c.sleep(c.ctx, c.formPause()) {
+			return errClosed
+		}
+		list = c.greetings(c.ctx)
+	}
+}
+
+func (c *Consensus) hasLog() bool {
+	if c.o.Dir == "" {
+		return false
+	}
+	_, err := os.Stat(c.o.storePath())
+	return err == nil
+}
+
+func (c *Consensus) forgetLoss() error {
+	if err := os.Remove(c.o.lostPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// judge tells from what another knows of this node whether it may take part.
+func (c *Consensus) judge(h hello) error {
+	own := c.State().Cluster()
+	switch {
+	case h.Removed:
+		return fmt.Errorf("%w: it was removed", errRefused)
+	case own.ID != "" && h.ClusterID != "" && h.ClusterID != own.ID:
+		return fmt.Errorf("%w: %s is in another cluster of the name %q, %s and not %s", errRefused, h.Addr, h.Cluster, h.ClusterID, own.ID)
+	case h.KnownBoot > c.o.Boot || h.KnownBoot == c.o.Boot && h.KnownRun != c.o.Run:
+		return fmt.Errorf("%w: it started for the %d. time already: its data is an old copy", errRefused, h.KnownBoot)
+	}
+	return nil
+}
+
+// readmit takes the vote of a node that has lost its log, and removes it from
+// the configuration, so that it comes back as one that has just joined.
+func (c *Consensus) readmit(e engine, id NodeID) error {
+	i, ok := e.(*instance)
+	if !ok || id == c.o.ID {
+		return fmt.Errorf("%w: nobody else to admit", errNoLeader)
+	}
+	return i.remove(id)
+}
+
+// announce tells the cluster of this start of the node, and asks to be let in
+// where it is not yet known.
+func (c *Consensus) announce() {
+	told := ""
+	for {
+		done, err := c.introduce()
+		if err != nil && err.Error() != told && c.ctx.Err() == nil {
+			told = err.Error()
+			c.o.Log.Warn(told)
+		}
+		pause := c.formPause()
+		if done {
+			pause = idlePause
+		}
+		if !c.sleep(c.ctx, pause) {
+			return
+		}
+	}
+}
+
+// introduce looks whether the cluster knows of this start of the node, and tells
+// it if not. The error is for an operator, and comes when it stays as it is.
+func (c *Consensus) introduce() (done bool, err error) {
+	if c.known() {
+		if id, _ := c.Leader(); id == "" {
+			c.lookForEpoch()
+		}
+		return true, nil
+	}
+	entry, err := (&Command{Request: NewRequestID(), Actor: c.o.Name, Change: &JoinNode{
+		ID: c.o.ID, Name: c.o.Name, PublicKey: c.o.PublicKey, Addr: c.o.Addr, Boot: c.o.Boot, Run: c.o.Run, Level: Level,
+	}}).Encode()
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, c.o.Timeouts.Write)
+	defer cancel()
+	m := message{Kind: askPropose, Entry: entry}
+	if id, _ := c.Leader(); id != "" {
+		r, err := c.try(ctx, m)
+		return false, refused(r, err)
+	}
+	for _, h := range c.greetings(ctx) {
+		if err := c.judge(h); err != nil {
+			c.fail(err)
+			return false, nil
+		}
+		if h.Cluster != c.o.Cluster || h.ClusterID == "" {
+			continue
+		}
+		if r, err := c.call(ctx, h.Addr, m); err == nil {
+			return false, refused(r, nil)
+		}
+	}
+	return false, nil
+}
+
+// refused makes an error of a refusal. That nobody leads yet is none.
+func refused(r reply, err error) error {
+	if err == nil && r.Result != nil && r.Result.Code != Accepted {
+		return fmt.Errorf("%w: %s", errRefused, r.Result.Reason)
+	}
+	return nil
+}
+
+// known reports whether the table of nodes has this start of the node.
+func (c *Consensus) known() bool {
+	n, ok := c.State().Node(c.o.ID)
+	return ok && n.Boot == c.o.Boot && n.Run == c.o.Run && n.Addr == c.o.Addr && n.Name == c.o.Name && n.Level == Level && !n.Removed
+}
+
+// lookForEpoch finds out, while nobody leads, whether the cluster was recovered
+// without this node.
+func (c *Consensus) lookForEpoch() {
+	own := c.State().Cluster()
+	for _, h := range c.greetings(c.ctx) {
+		if err := c.judge(h); err != nil {
+			c.fail(err)
+			return
+		}
+		if id, _ := c.Leader(); id == "" && h.ClusterID == own.ID && h.Epoch > own.Epoch && h.Leader != "" {
+			c.fail(errMissed)
+			return
+		}
+	}
+}
+
+// fail ends the instance that runs, if one does.
+func (c *Consensus) fail(err error) {
+	e, _ := c.engine()
+	if i, ok := e.(*instance); ok {
+		i.fault(err)
+	}
+}

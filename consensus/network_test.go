@@ -1,0 +1,381 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// network is several nodes in this process, connected over loopback. What goes
+// between two of them can be cut.
+type network struct {
+	t     *testing.T
+	mu    sync.Mutex
+	nodes []*testNode
+	cuts  map[[2]*testNode]bool
+	conns map[net.Conn][2]*testNode
+}
+
+// testNode is one node, which may be down.
+type testNode struct {
+	net  *network
+	o    Options
+	addr string
+
+	mu        sync.Mutex
+	c         *Consensus // nil: it is down
+	shown     *State     // what OnState got last
+	log       []string
+	starts    uint64
+	listening net.Listener
+}
+
+// quick are timeouts for tests. They leave room for a machine that is busy.
+func quick() Timeouts {
+	return Timeouts{Heartbeat: 150 * time.Millisecond, Lease: 100 * time.Millisecond, Tick: 50 * time.Millisecond, Retry: 50 * time.Millisecond, Write: 10 * time.Second}
+}
+
+func newNetwork(t *testing.T) *network {
+	t.Helper()
+	n := &network{t: t, cuts: map[[2]*testNode]bool{}, conns: map[net.Conn][2]*testNode{}}
+	t.Cleanup(func() {
+		var down sync.WaitGroup
+		for _, node := range n.all() {
+			down.Go(func() { node.stop() })
+		}
+		down.Wait()
+	})
+	return n
+}
+
+// add makes a node that is down.
+func (n *network) add(dir string, expect int) *testNode {
+	n.t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i := len(n.nodes) + 1
+	node := &testNode{net: n}
+	node.o = Options{Dir: dir, ID: NodeID(fmt.Sprintf("%032x", i)), Name: fmt.Sprintf("lb%d", i), PublicKey: make([]byte, 32), Cluster: "shop", Expect: expect, Timeouts: quick()}
+	node.o.PublicKey[0] = byte(i)
+	node.listen()
+	node.o.Addr = node.addr
+	node.o.Targets, node.o.Presence, node.o.Call = n.addresses, node.presence, node.call
+	node.o.OnState = func(s *State) { node.mu.Lock(); node.shown = s; node.mu.Unlock() }
+	node.o.Log = slog.New(slog.NewTextHandler(node, nil))
+	n.nodes = append(n.nodes, node)
+	return node
+}
+
+// listen takes the node's port, and keeps it while the node is down.
+func (n *testNode) listen() {
+	n.net.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		n.net.t.Fatal(err)
+	}
+	n.listening, n.addr = l, l.Addr().String()
+	n.net.t.Cleanup(func() { l.Close() })
+}
+
+// Write takes a line of the node's log.
+func (n *testNode) Write(line []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.log = append(n.log, string(line))
+	return len(line), nil
+}
+
+func (n *network) all() []*testNode {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]*testNode(nil), n.nodes...)
+}
+
+func (n *network) addresses() (list []string) {
+	for _, node := range n.all() {
+		list = append(list, node.addr)
+	}
+	return list
+}
+
+// start starts a node that is down.
+func (n *testNode) start() *testNode {
+	n.net.t.Helper()
+	n.mu.Lock()
+	n.starts++
+	n.o.Boot, n.o.Run = n.starts, n.starts
+	o := n.o
+	n.mu.Unlock()
+	o.Stream = &testStream{node: n, conns: make(chan net.Conn), closed: make(chan struct{})}
+	c, err := Open(o)
+	if err != nil {
+		n.net.t.Fatal(err)
+	}
+	go o.Stream.(*testStream).pump(n.listening)
+	n.mu.Lock()
+	n.c = c
+	n.mu.Unlock()
+	return n
+}
+
+// stop closes a node.
+func (n *testNode) stop() {
+	n.mu.Lock()
+	c := n.c
+	n.c = nil
+	n.mu.Unlock()
+	if c == nil {
+		return
+	}
+	if err := c.Close(); err != nil {
+		n.net.t.Error(err)
+	}
+}
+
+// kill ends a node that nobody hears of any more: first the network, then what
+// runs, in the background.
+func (n *testNode) kill() {
+	n.net.isolate(n)
+	c := n.up()
+	n.mu.Lock()
+	n.c = nil
+	n.mu.Unlock()
+	if err := c.Close(); err != nil {
+		n.net.t.Error(err)
+	}
+	n.net.heal(n)
+}
+
+func (n *testNode) up() *Consensus {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.c
+}
+
+// isolate cuts a node off from all others; heal takes it back.
+func (n *network) isolate(node *testNode) {
+	for _, other := range n.all() {
+		n.cut(node, other)
+	}
+}
+
+func (n *network) cut(a, b *testNode) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cuts[[2]*testNode{a, b}], n.cuts[[2]*testNode{b, a}] = true, true
+	for c, ends := range n.conns {
+		if ends == [2]*testNode{a, b} || ends == [2]*testNode{b, a} {
+			c.Close()
+			delete(n.conns, c)
+		}
+	}
+}
+
+func (n *network) heal(node *testNode) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for ends := range n.cuts {
+		if ends[0] == node || ends[1] == node {
+			delete(n.cuts, ends)
+		}
+	}
+}
+
+// reach returns the node at an address, if from can reach it.
+func (n *network) reach(from *testNode, addr string) (*testNode, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, node := range n.nodes {
+		if node.addr == addr && !n.cuts[[2]*testNode{from, node}] && node.up() != nil {
+			return node, nil
+		}
+	}
+	return nil, errors.New("unreachable")
+}
+
+func (n *testNode) presence() map[NodeID]uint64 {
+	m := map[NodeID]uint64{}
+	for _, other := range n.net.all() {
+		if to, err := n.net.reach(n, other.addr); err == nil {
+			if c := to.up(); c != nil {
+				m[to.o.ID] = c.State().Index()
+			}
+		}
+	}
+	return m
+}
+
+func (n *testNode) call(ctx context.Context, addr string, body []byte) ([]byte, error) {
+	to, err := n.net.reach(n, addr)
+	if err != nil {
+		return nil, &UndoneError{err}
+	}
+	c := to.up()
+	if c == nil {
+		return nil, &UndoneError{errors.New("it is down")}
+	}
+	answer, err := c.Answer(ctx, body)
+	if _, cut := n.net.reach(n, addr); cut != nil {
+		return nil, errors.New("the answer was lost")
+	}
+	return answer, err
+}
+
+// testStream is the Stream of one start of a node.
+type testStream struct {
+	node   *testNode
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+// pump takes connections for as long as the stream is open.
+func (s *testStream) pump(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		select {
+		case s.conns <- c:
+		case <-s.closed:
+			c.Close() // one that came for the next start dials again
+			return
+		}
+	}
+}
+
+func (s *testStream) Accept() (net.Conn, error) {
+	select {
+	case c := <-s.conns:
+		return c, nil
+	case <-s.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (s *testStream) Close() error { s.once.Do(func() { close(s.closed) }); return nil }
+
+func (s *testStream) Addr() net.Addr { return s.node.listening.Addr() }
+
+func (s *testStream) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	n := s.node.net
+	to, err := n.reach(s.node, addr)
+	if err != nil {
+		return nil, err
+	}
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cuts[[2]*testNode{s.node, to}] {
+		c.Close()
+		return nil, errors.New("unreachable")
+	}
+	n.conns[c] = [2]*testNode{s.node, to}
+	return c, nil
+}
+
+// eventually waits for ok, and fails with what the nodes say if it does not come.
+func (n *network) eventually(what string, ok func() bool) {
+	n.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			for _, node := range n.all() {
+				if c := node.up(); c != nil {
+					n.t.Logf("%s: %+v, state %d", node.o.Name, c.Status(), c.State().Index())
+				}
+				node.mu.Lock()
+				n.t.Logf("%s says %q", node.o.Name, node.log)
+				node.mu.Unlock()
+			}
+			n.t.Fatalf("not reached: %s", what)
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+}
+
+// cluster starts n nodes and waits until they are one, in which all vote.
+func cluster(t *testing.T, n int, dir func() string) *network {
+	t.Helper()
+	w := newNetwork(t)
+	for range n {
+		w.add(dir(), n)
+	}
+	for _, node := range w.all() {
+		node.start()
+	}
+	w.settled()
+	return w
+}
+
+func inMemory() string { return "" }
+
+// settled waits until all nodes that are up know each other, and the leader.
+func (n *network) settled() {
+	n.t.Helper()
+	n.eventually("one cluster", func() bool {
+		leaders := map[NodeID]bool{}
+		ids := map[string]bool{}
+		for _, node := range n.all() {
+			c := node.up()
+			if c == nil {
+				continue
+			}
+			id, _ := c.Leader()
+			leaders[id] = true
+			ids[c.State().Cluster().ID] = true
+			if !c.known() {
+				return false
+			}
+		}
+		return len(leaders) == 1 && !leaders[""] && len(ids) == 1 && !ids[""]
+	})
+}
+
+// leader returns the node that leads, and the others that are up.
+func (n *network) leader() (leader *testNode, others []*testNode) {
+	n.t.Helper()
+	n.eventually("a leader", func() bool {
+		leader, others = nil, nil
+		for _, node := range n.all() {
+			c := node.up()
+			switch {
+			case c == nil:
+			case c.Status().Part == PartLeader:
+				leader = node
+			default:
+				others = append(others, node)
+			}
+		}
+		return leader != nil
+	})
+	return leader, others
+}
+
+// add returns a command that adds a server.
+func addServer(id ServerID) Command {
+	return Command{Actor: "test", Change: &AddServer{Target: Target{Upstream: "app", ID: id}, Server: Server{Name: fmt.Sprintf("10.0.0.%d:80", id), Weight: 1}}}
+}
+
+// has reports whether a state has a server that was added.
+func has(s *State, id ServerID) bool {
+	e, _ := s.Upstream("app")
+	_, ok := e.Added.get(id)
+	return ok
+}
+
+func limit(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}

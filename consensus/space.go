@@ -1,0 +1,21 @@
+package consensus
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// Watermarks of the free space of the disk, in bytes.
+const (
+	lowSpace  = 64 << 20 // below, the node neither leads nor stands for it
+	tinySpace = 16 << 20 // below, it writes nothing any more
+)
+
+// freeSpace returns what may still be written to the disk of a folder, in bytes.
+func freeSpace(dir string) (uint64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	return s.Bavail * uint64(s.Bsize), nil
+}

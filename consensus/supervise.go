@@ -1,0 +1,181 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// Why an instance ended.
+var (
+	// errRefused says that the cluster does not want this node as it is. Only an
+	// operator can change that.
+	errRefused = errors.New("the cluster refuses this node")
+	// errMissed says that the cluster was recovered without this node, whose log
+	// is no longer that of the cluster.
+	errMissed = errors.New("the cluster was recovered without this node")
+	errSpace  = errors.New("the disk is almost full")
+	errAgain  = errors.New("agreement begins anew")
+)
+
+// supervise keeps an instance running until c is closed.
+func (c *Consensus) supervise(mux *streamMux) {
+	if mux != nil {
+		defer mux.close()
+	}
+	pause := c.o.Timeouts.Retry
+	for c.ctx.Err() == nil {
+		began := time.Now()
+		err := c.run(mux)
+		if c.ctx.Err() != nil {
+			break
+		}
+		c.use(nil, err)
+		if errors.Is(err, errRefused) || errors.Is(err, ErrNewer) {
+			c.o.Log.Error(fmt.Sprintf("agreement stops on this node: %v; the last agreed state stays in use", err))
+			break
+		}
+		if errors.Is(err, errAgain) {
+			continue
+		}
+		if time.Since(began) > 2*maxRetry {
+			pause = c.o.Timeouts.Retry
+		}
+		c.o.Log.Error(fmt.Sprintf("agreement is interrupted on this node: %v; the last agreed state stays in use, next try in %v", err, pause))
+		c.sleep(c.ctx, pause)
+		pause = min(2*pause, maxRetry)
+	}
+	<-c.ctx.Done()
+	c.use(nil, errClosed)
+}
+
+// sleep waits. It reports whether ctx goes on.
+func (c *Consensus) sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// run opens the log and follows it until c is closed, or the instance faults.
+func (c *Consensus) run(mux *streamMux) error {
+	lost, err := c.prepare()
+	if err != nil {
+		return c.putAside(err)
+	}
+	if mux != nil {
+		if err := c.meet(lost); err != nil {
+			return c.putAside(err)
+		}
+	}
+	i, err := openInstance(&c.o, c.board, mux, &c.news)
+	if err != nil {
+		return c.putAside(err)
+	}
+	c.use(i, nil)
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	var work sync.WaitGroup
+	work.Go(func() { c.govern(ctx, i) })
+	if !i.existed {
+		work.Go(func() { c.found(ctx, i, mux == nil) })
+	}
+	select {
+	case err = <-i.faults:
+		c.use(nil, err)
+		cancel()
+		i.kill()
+	case <-c.ctx.Done():
+		i.close()
+	}
+	work.Wait()
+	if err == nil {
+		return errClosed
+	}
+	return c.putAside(err)
+}
+
+// putAside moves the log out of the way if err says that it is damaged, or no
+// longer that of the cluster, and notes that the node lost it. It returns err.
+func (c *Consensus) putAside(err error) error {
+	damaged := errors.Is(err, ErrStoreDamaged) || errors.Is(err, ErrSnapshot) || errors.Is(err, ErrDamaged) || errors.Is(err, errMissed)
+	if !damaged || c.o.Dir == "" {
+		return err
+	}
+	to, moveErr := c.o.quarantine(c.o.raftDir())
+	if moveErr == nil {
+		moveErr = os.MkdirAll(c.o.raftDir(), 0o700)
+	}
+	if moveErr == nil {
+		moveErr = os.WriteFile(c.o.lostPath(), []byte(err.Error()+"\n"), 0o600)
+	}
+	if moveErr != nil {
+		return errors.Join(err, moveErr)
+	}
+	return fmt.Errorf("%w; the log was moved to %s", err, to)
+}
+
+// lostPath is a file that is there while the node has lost its log, and with it
+// its memory of whom it voted for.
+func (o *Options) lostPath() string { return filepath.Join(o.raftDir(), "lost") }
+
+// prepare looks at the disk before the log is opened. lost tells that this node
+// had a log, and has none any more.
+func (c *Consensus) prepare() (lost bool, err error) {
+	if c.o.Dir == "" {
+		return false, nil
+	}
+	if free, err := c.o.free(c.o.Dir); err == nil && free < lowSpace {
+		return false, fmt.Errorf("%w: %d MiB are left", errSpace, free>>20)
+	}
+	if err := os.MkdirAll(c.o.raftDir(), 0o700); err != nil {
+		return false, err
+	}
+	if err := c.o.Check(c.o.Dir); err != nil {
+		return false, err
+	}
+	if err := c.o.removeLeftovers(); err != nil {
+		return false, err
+	}
+	_, err = os.Stat(c.o.lostPath())
+	if err == nil {
+		return true, nil
+	}
+	_, err = os.Stat(c.o.storePath())
+	return errors.Is(err, fs.ErrNotExist) && c.State().Index() > 0, nil
+}
+
+// found begins the log of a node that has none: alone at once, in a cluster when
+// all who are expected agree.
+func (c *Consensus) found(ctx context.Context, i *instance, alone bool) {
+	if !alone {
+		c.form(ctx, i)
+		return
+	}
+	if err := i.bootstrap([]server{{id: c.o.ID, addr: c.o.address()}}); err != nil {
+		i.fault(err)
+	}
+}
+
+// bootstrap begins a log in which these nodes vote.
+func (i *instance) bootstrap(voters []server) error {
+	return i.raft.BootstrapCluster(configuration(voters)).Error()
+}
+
+func configuration(voters []server) (conf raft.Configuration) {
+	for _, v := range voters {
+		conf.Servers = append(conf.Servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(v.id), Address: raft.ServerAddress(v.addr)})
+	}
+	return conf
+}
