@@ -88,11 +88,9 @@ func (c *courier) need() {
 	if c.talk != nil {
 		signal(c.talk.wake)
 	}
-	if c.running || c.g.ctx.Err() != nil {
-		return
+	if !c.running {
+		c.running = c.g.launch(c.run)
 	}
-	c.running = true
-	c.g.running.Go(c.run)
 }
 
 // run connects as long as there is something to bring.

@@ -17,6 +17,7 @@ import (
 type Gossip struct {
 	o       Options
 	self    nodeID
+	addr    string
 	list    *memberlist.Memberlist
 	keys    *memberlist.Keyring
 	roll    *roll
@@ -31,11 +32,11 @@ type Gossip struct {
 	applied atomic.Uint64
 	load    atomic.Uint32
 	agreed  atomic.Int64 // when a comparison last found no difference; ns since 1970
+	met     atomic.Int64 // when lists of members were last compared; ns since 1970
 
-	inbox   chan []byte   // packets, on the way to the table
-	hot     chan struct{} // there are new rumors
-	bulk    chan struct{} // there is something that goes by stream
-	joining chan struct{} // held while one goroutine calls Join
+	inbox chan []byte   // packets, on the way to the table
+	hot   chan struct{} // there are new rumors
+	bulk  chan struct{} // there is something that goes by stream
 
 	mu       sync.Mutex
 	couriers map[nodeID]*courier
@@ -71,7 +72,6 @@ func Open(o Options) (*Gossip, error) {
 		inboxes: &inboxes{last: map[nodeID]mark{}},
 		out:     newDispatcher(),
 		inbox:   make(chan []byte, inboxDepth), hot: make(chan struct{}, 1), bulk: make(chan struct{}, 1),
-		joining:  make(chan struct{}, 1),
 		couriers: map[nodeID]*courier{}, talks: map[*talk]bool{}, asked: map[nodeID]asked{},
 	}
 	g.meta.Store(&o.Meta)
@@ -80,6 +80,8 @@ func Open(o Options) (*Gossip, error) {
 		g.cancel()
 		return nil, err
 	}
+	n := g.list.LocalNode()
+	g.addr = net.JoinHostPort(n.Addr.String(), strconv.Itoa(int(n.Port)))
 	g.start()
 	return g, nil
 }
@@ -109,15 +111,23 @@ func (g *Gossip) start() {
 		loops = append(loops, g.accept)
 	}
 	for _, loop := range loops {
-		g.running.Go(loop)
+		g.launch(loop)
 	}
 }
 
-// Addr is where this node listens for packets and streams of membership.
-func (g *Gossip) Addr() string {
-	n := g.list.LocalNode()
-	return net.JoinHostPort(n.Addr.String(), strconv.Itoa(int(n.Port)))
+// launch runs something for which Close waits. After Close it does nothing and reports so.
+func (g *Gossip) launch(f func()) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ctx.Err() != nil {
+		return false
+	}
+	g.running.Go(f)
+	return true
 }
+
+// Addr is where this node listens for packets and streams of membership.
+func (g *Gossip) Addr() string { return g.addr }
 
 // Members lists all nodes that are known, this one among them, by id: also those that are no longer alive.
 func (g *Gossip) Members() []Member { return g.roll.all() }
@@ -168,7 +178,9 @@ func (g *Gossip) Leave(timeout time.Duration) error {
 
 // Close ends everything at once. To the others this node looks dead, unless it has left before.
 func (g *Gossip) Close() error {
+	g.mu.Lock()
 	g.cancel()
+	g.mu.Unlock()
 	err := g.list.Shutdown()
 	if g.o.Stream != nil {
 		g.o.Stream.Close()

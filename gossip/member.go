@@ -152,6 +152,19 @@ func (r *roll) alive(id nodeID) bool {
 	return id == r.self || m != nil && m.Alive
 }
 
+// runs lists the members that are alive, this node among them, with the runs in which they are.
+func (r *roll) runs() map[nodeID]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	runs := make(map[nodeID]uint64, len(r.members))
+	for id, m := range r.members {
+		if m.Alive {
+			runs[id] = m.Boot
+		}
+	}
+	return runs
+}
+
 // others lists the members that are alive, without this node, sorted by id.
 func (r *roll) others() []nodeID {
 	r.mu.Lock()

@@ -12,7 +12,7 @@ const (
 	packetLimit  = 1150 // of one packet's message; what is longer could be cut on its way
 	burst        = 32   // how many records may go by packets
 	burstWindow  = 200 * time.Millisecond
-	sendsPerNews = 3 // how often a record rides on other packets, times the digits of the number of nodes
+	sendsPerNews = 4 // how often a record rides on other packets, times the digits of the number of nodes
 )
 
 // rumor is a record on its way to others in packets.
@@ -34,8 +34,9 @@ type rumors struct {
 	nodes   int // in the cluster
 }
 
-// add takes the records of a batch, or refuses all of it when there have been too many lately.
-func (q *rumors) add(b batch, now time.Time) bool {
+// add takes the records of a batch, or refuses all of it when there have been too many lately. Hot ones are sent at
+// once, the others only ride along.
+func (q *rumors) add(b batch, now time.Time, hot bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if now.Sub(q.since) > burstWindow {
@@ -50,7 +51,9 @@ func (q *rumors) add(b batch, now time.Time) bool {
 		q.waiting = slices.DeleteFunc(q.waiting, func(r *rumor) bool { return r.writer == b.writer && r.slot == e.slot })
 		q.waiting = append(q.waiting, &rumor{writer: b.writer, boot: b.boot, entry: e})
 	}
-	q.hot = append(q.hot, b)
+	if hot {
+		q.hot = append(q.hot, b)
+	}
 	return true
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // fanout is to how many members of a large cluster a new record is sent at once. Each of them passes it on likewise.
-// Up to meshLimit nodes the writer tells everyone and nobody passes on.
+// Up to meshLimit nodes the writer tells everyone.
 const fanout = 4
 
 // Publish tells all other nodes what this one saw of a peer. Node, Boot and Seq are filled in. It does not wait.
@@ -29,7 +29,7 @@ func (g *Gossip) say(e entry) {
 	b, news := g.table.say(e)
 	switch {
 	case !news || len(g.roll.others()) == 0: // a node that joins asks for all
-	case g.rumors.add(b, time.Now()):
+	case g.rumors.add(b, time.Now(), true):
 		signal(g.hot)
 	default:
 		signal(g.bulk)
@@ -68,13 +68,21 @@ func (g *Gossip) packet(packet []byte) {
 			"gossip: old packets of node %s come again, of its run %d; they change nothing", b.writer, b.boot))
 	}
 	g.take(out.fresh)
-	if len(out.fresh.entries) == 0 || len(g.roll.others()) < meshLimit {
-		return
-	}
-	if g.rumors.add(out.fresh, time.Now()) {
+	g.passOn(out.fresh)
+}
+
+// passOn lets others hear what this node heard in a packet: in a large cluster at once, in a small one, where the writer
+// has told everyone, on packets that go out anyway.
+func (g *Gossip) passOn(b batch) {
+	large := len(g.roll.others()) >= meshLimit
+	switch {
+	case len(b.entries) == 0:
+	case !g.rumors.add(b, time.Now(), large):
+		if large {
+			signal(g.bulk)
+		}
+	case large:
 		signal(g.hot)
-	} else {
-		signal(g.bulk)
 	}
 }
 

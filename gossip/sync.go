@@ -11,6 +11,7 @@ const (
 	gather    = 30 * time.Millisecond  // changes are gathered for so long before neighbours are told by stream
 	grace     = 100 * time.Millisecond // a digest that differs may be ahead of packets on their way
 	askAgain  = 300 * time.Millisecond // what one member was asked for, others are not asked for meanwhile
+	meetAgain = time.Second
 	housework = 500 * time.Millisecond
 	doubt     = 2 * time.Second // without agreement, a comparison by stream is made even if no digest comes
 )
@@ -21,8 +22,8 @@ type asked struct {
 	until time.Time
 }
 
-// vector tells how far the ledgers go that count.
-func (g *Gossip) vector() map[nodeID]mark { return g.table.vector(g.roll.alive) }
+// vector tells who is alive and how far their ledgers go.
+func (g *Gossip) vector() map[nodeID]mark { return g.table.vector(g.roll.runs()) }
 
 // digest is what this node says of itself.
 func (g *Gossip) digest() digest {
@@ -116,10 +117,12 @@ func (g *Gossip) keep() {
 func (g *Gossip) vectorCame(t *talk, complete bool, theirs map[nodeID]mark) {
 	ours := g.vector()
 	wants, gives := map[nodeID]mark{}, map[nodeID]mark{}
-	behind := false
+	behind, differ := false, false
 	for id, m := range theirs {
-		switch o := ours[id]; {
-		case !g.roll.alive(id):
+		o, alive := ours[id]
+		switch {
+		case !alive:
+			differ = true
 		case id != g.self && o.before(m):
 			behind = true
 			if g.mayAsk(id, m) {
@@ -132,10 +135,13 @@ func (g *Gossip) vectorCame(t *talk, complete bool, theirs map[nodeID]mark) {
 	if complete {
 		for id := range ours {
 			if _, listed := theirs[id]; !listed {
-				gives[id] = mark{}
+				differ = true
 			}
 		}
-		if !behind {
+		switch {
+		case differ:
+			g.meet(t.other.id)
+		case !behind:
 			g.agree()
 		}
 	}
@@ -143,6 +149,20 @@ func (g *Gossip) vectorCame(t *talk, complete bool, theirs map[nodeID]mark) {
 	if complete || len(wants) > 0 {
 		t.send(vectorFrame(frameWant, complete, wants))
 	}
+}
+
+// meet compares the lists of members with one that sees others alive than this node does. memberlist by itself would
+// take half a minute or more to make up for lost packets.
+func (g *Gossip) meet(id nodeID) {
+	m, known := g.roll.find(id)
+	if !known || time.Now().UnixNano()-g.met.Load() < int64(meetAgain) {
+		return
+	}
+	g.met.Store(time.Now().UnixNano())
+	go func() { // Close does not wait for it: it takes up to TCPTimeout where nobody answers
+		// An error is told by memberlist's log, and the next digest that differs leads here again.
+		_, _ = g.list.Join([]string{m.Addr})
+	}()
 }
 
 // mayAsk reports whether to ask for a ledger up to a mark, because nobody else has been asked just now.

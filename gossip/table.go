@@ -45,7 +45,6 @@ type table struct {
 	mu      sync.Mutex
 	self    nodeID
 	ledgers map[nodeID]*ledger
-	changed time.Time
 }
 
 func newTable(self nodeID, boot uint64) *table {
@@ -77,7 +76,6 @@ func (t *table) say(e entry) (batch, bool) {
 	if _, full := l.put(e, time.Now()); full {
 		return batch{}, false
 	}
-	t.changed = time.Now()
 	return batch{t.self, l.boot, []entry{e}}, true
 }
 
@@ -92,9 +90,6 @@ func (t *table) merge(b batch) (out outcome) {
 		return out
 	}
 	l.merge(b.entries, &out)
-	if len(out.fresh.entries) > 0 {
-		t.changed = time.Now()
-	}
 	return out
 }
 
@@ -201,7 +196,6 @@ func (t *table) apply(d delta) (out outcome) {
 	if l.whole >= d.from && l.whole < d.to && out.full == 0 {
 		l.whole = d.to
 		l.catchUp()
-		t.changed = time.Now()
 	}
 	return out
 }
@@ -241,13 +235,15 @@ func (t *table) since(writer nodeID, m mark) (d delta, some bool) {
 	return d, true
 }
 
-// vector tells how far the ledgers go of the writers that count asks for. Such as have said nothing are left out.
-func (t *table) vector(counts func(nodeID) bool) map[nodeID]mark {
+// vector tells how far the ledgers go of writers, given with the run in which each is known to be. Of one that has said
+// nothing the mark is that of an empty ledger.
+func (t *table) vector(writers map[nodeID]uint64) map[nodeID]mark {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	v := make(map[nodeID]mark, len(t.ledgers))
-	for id, l := range t.ledgers {
-		if l.whole > 0 && counts(id) {
+	v := make(map[nodeID]mark, len(writers))
+	for id, boot := range writers {
+		v[id] = mark{boot: boot}
+		if l := t.ledgers[id]; l != nil && l.boot >= boot {
 			v[id] = mark{l.boot, l.whole}
 		}
 	}
@@ -261,13 +257,6 @@ func (t *table) forget(writer nodeID, before uint64) {
 	if l := t.ledgers[writer]; l != nil && writer != t.self && (before == 0 || l.boot < before) {
 		delete(t.ledgers, writer)
 	}
-}
-
-// lastChange is when a table last became another.
-func (t *table) lastChange() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.changed
 }
 
 // sweep drops entries that have said nothing for long.

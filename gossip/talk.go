@@ -42,7 +42,7 @@ type talk struct {
 func (g *Gossip) newTalk(conn net.Conn) *talk {
 	t := &talk{
 		g: g, conn: conn, in: bufio.NewReaderSize(conn, 16<<10),
-		wake: make(chan struct{}, 1), broken: make(chan struct{}), gives: map[nodeID]mark{},
+		wake: make(chan struct{}, 1), broken: make(chan struct{}),
 	}
 	g.mu.Lock()
 	g.talks[t] = true
@@ -68,7 +68,7 @@ func (g *Gossip) accept() {
 		if err != nil {
 			return
 		}
-		g.running.Go(func() {
+		welcomed := g.launch(func() {
 			t := g.newTalk(conn)
 			defer t.end()
 			if err := t.welcome(); err != nil {
@@ -79,6 +79,9 @@ func (g *Gossip) accept() {
 				g.journal.refuse(&g.counts.malformed, conn.RemoteAddr().String(), err.Error())
 			}
 		})
+		if !welcomed {
+			conn.Close()
+		}
 	}
 }
 
@@ -226,6 +229,9 @@ func (t *talk) send(frame []byte) {
 // give has deltas written.
 func (t *talk) give(after map[nodeID]mark) {
 	t.mu.Lock()
+	if t.gives == nil {
+		t.gives = map[nodeID]mark{}
+	}
 	maps.Copy(t.gives, after)
 	t.mu.Unlock()
 	signal(t.wake)
@@ -272,9 +278,7 @@ func (t *talk) due() (frames [][]byte) {
 	t.mu.Lock()
 	frames, t.answers = t.answers, nil
 	gives := t.gives
-	if len(gives) > 0 {
-		t.gives = map[nodeID]mark{}
-	}
+	t.gives = nil
 	if t.ack > t.acked {
 		t.acked = t.ack
 		frames = append(frames, seal(binary.AppendUvarint(frame(frameAck), t.ack)))
