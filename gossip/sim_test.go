@@ -82,6 +82,20 @@ func (n *network) cut(groupOf func(i int) int) {
 	}
 }
 
+// lose sets which share of packets gets lost.
+func (n *network) lose(share float64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.loss = share
+}
+
+// random draws a number below one.
+func (n *network) random(below int) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rng.IntN(below)
+}
+
 // reach finds the host at an address, if a packet or stream from another comes there now.
 func (n *network) reach(from *host, addr string) *host {
 	to := n.hosts[addr]
@@ -219,6 +233,17 @@ type simNode struct {
 	*testNode
 	host *host
 	i    int
+	want int // how many reports are to come
+}
+
+// count tells how many reports of others a node has.
+func (n *simNode) count() (total int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, list := range n.reports {
+		total += len(list)
+	}
+	return total
 }
 
 // simulation is a cluster in one process.
@@ -226,7 +251,8 @@ type simulation struct {
 	t     *testing.T
 	net   *network
 	nodes []*simNode
-	heard func(node int, list []Report) // of every node
+	key   uint64
+	heard atomic.Pointer[waiting]
 }
 
 // begin starts the i-th node with the number of its run.
@@ -242,8 +268,8 @@ func (s *simulation) begin(i int, boot uint64) *simNode {
 	note := o.OnReports
 	o.OnReports = func(list []Report) {
 		note(list)
-		if s.heard != nil {
-			s.heard(i, list)
+		if w := s.heard.Load(); w != nil {
+			w.note(i, list)
 		}
 	}
 	g, err := Open(o)
@@ -262,7 +288,7 @@ func simulate(t *testing.T, size int, seed uint64, story func(s *simulation)) {
 	for i := range size {
 		n := s.begin(i, 1)
 		if i > 0 {
-			if _, err := n.Join(t.Context(), []string{s.nodes[s.net.rng.IntN(i)].host.addr.String()}); err != nil {
+			if _, err := n.Join(t.Context(), []string{s.nodes[s.net.random(i)].host.addr.String()}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -300,6 +326,9 @@ func (s *simulation) await(what string, limit time.Duration, holds func(*simNode
 		}
 	}
 }
+
+// pause lets time pass.
+func (s *simulation) pause(d time.Duration) { time.Sleep(d) }
 
 // sent sums up the bytes that nodes have sent.
 func (s *simulation) sent() (total int64) {
