@@ -74,6 +74,7 @@ type Checker struct {
 	budget  budget     // of probes on doubt
 	sweepAt time.Time  // when silent nodes are looked for
 	stale   bool       // there was one the last time
+	settled time.Time  // when those who share have been heard, if they say anything
 	doubted []*subject // that this node reported though it does not check them
 }
 

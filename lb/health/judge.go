@@ -16,6 +16,7 @@ type Evidence struct {
 	Votes     [panelSize]Vote
 	Others    int // how many votes there are, one for each other node of the panel
 	Mandatory bool
+	Settling  bool // the nodes have just become others, who may not have been heard yet
 	// Proven: this node's checks have passed since the nodes said down, and it
 	// had not said so itself; or they have passed for an interval.
 	Proven bool
@@ -62,7 +63,7 @@ func (n *counts) majority() int { return n.size/2 + 1 }
 func (e *Evidence) Nodes() Status {
 	n := e.count()
 	switch {
-	case n.known == 0:
+	case n.known == 0 && !e.Settling:
 		return StatusUnknown
 	case n.down >= min(2, n.size):
 		return StatusDown

@@ -61,6 +61,7 @@ func TestJudge(t *testing.T) {
 		                                                      |  down suspect down up     | down unhealthy
 		nobody knows anything                                 |  up   ? ? ?               | ?    usable
 		                                                      |  down ? ? ?               | ?    usable
+		nobody has been heard yet, settling                   |  down ? ? ?               | down unhealthy
 		nobody knows anything, mandatory                      |  ?    ? ? ?               | ?    checking
 		one knows, mandatory                                  |  ?    up ? ?              | ?    checking
 		                                                      |  ?    [up] ? ?            | ?    usable
@@ -85,6 +86,7 @@ func TestJudge(t *testing.T) {
 			last = title
 		}
 		e := evidenceOf(t, f[1])
+		e.Settling = strings.HasSuffix(last, "settling")
 		e.Mandatory, e.Proven = strings.HasSuffix(last, "mandatory"), strings.HasSuffix(last, "proven")
 		nodes := e.Nodes()
 		here := map[upstream.Verdict]string{

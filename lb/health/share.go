@@ -32,8 +32,12 @@ func (b *budget) take(now time.Time) bool {
 func (c *Checker) SetNodes(n Nodes) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now()
 	c.roll = newRoll(n)
-	c.ledger.alive(n.Alive, time.Now())
+	if !c.roll.alone() {
+		c.settled = now.Add(leastFresh)
+	}
+	c.ledger.alive(n.Alive, now)
 	c.everyone(func(s *subject) { c.assign(s) })
 	c.nudge() // there may be silent nodes to look for
 }
@@ -113,8 +117,11 @@ func (c *Checker) assign(s *subject) bool {
 		return true
 	}
 	now := time.Now()
-	e := c.evidence(s, now)
-	known := e.Nodes()
+	known := s.nodes
+	if known == StatusUnknown { // it is new here, but may not be to others
+		e := c.evidence(s, now)
+		known = e.Nodes()
+	}
 	for _, t := range s.targets {
 		if !s.extra && t.tally.status == StatusUnknown {
 			t.tally.status = known
@@ -168,6 +175,7 @@ func (c *Checker) evidence(s *subject, now time.Time) Evidence {
 	if s.group.local() {
 		return e
 	}
+	e.Settling = now.Before(c.settled)
 	fresh := s.fresh()
 	for _, who := range s.panel.who[:s.panel.n] {
 		if who == 0 {

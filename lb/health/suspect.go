@@ -119,6 +119,6 @@ func (c *Checker) sweep(now time.Time) time.Duration {
 	if stale || c.stale {
 		c.everyone(func(*subject) {})
 	}
-	c.stale = stale
+	c.stale = stale || now.Before(c.settled)
 	return sweepEvery
 }
