@@ -33,9 +33,6 @@ func setHealthCheck(s *scope, d *Directive) error {
 	case !h.GRPC && (seen["grpc_service"] || seen["grpc_status"]):
 		return d.Pos.Errorf(`"grpc_service" and "grpc_status" require "type=grpc"`)
 	}
-	if h.Local {
-		s.note(d, "health_check ... local", Coming, "")
-	}
 	s.location.HealthChecks = append(s.location.HealthChecks, h)
 	return nil
 }

@@ -107,7 +107,7 @@ func (b *Balancer) SetNodes(n health.Nodes) { b.checker.SetNodes(n) }
 // then Seq counts. Peers that are in no upstream (yet) may be among them.
 func (b *Balancer) Hear(list []health.Report) { b.checker.Hear(list) }
 
-// RefreshReports notes a sign of life of a node: all it has reported holds on.
+// RefreshReports notes signs of life of nodes: all they have reported holds on.
 // Reports of a node that gives none for ten seconds, or three intervals of a
-// check, do not count.
-func (b *Balancer) RefreshReports(node string) { b.checker.Refresh(node) }
+// check if that is longer, do not count.
+func (b *Balancer) RefreshReports(nodes []string) { b.checker.Refresh(nodes) }

@@ -78,7 +78,7 @@ func (w *wantedCheck) check(c *compiler) (*health.Check, error) {
 	}
 	return &health.Check{
 		Key: checkKey(h, p), Name: h.MatchName, Interval: h.Interval, Jitter: h.Jitter, Fails: h.Fails, Passes: h.Passes,
-		Mandatory: h.Mandatory, Persistent: h.Persistent, Port: h.Port, KeepaliveTime: h.KeepaliveTime,
+		Local: h.Local, Mandatory: h.Mandatory, Persistent: h.Persistent, Port: h.Port, KeepaliveTime: h.KeepaliveTime,
 		Prober: &health.Question{
 			Head: p.Head, Body: body, HTTP2: p.HTTP2, Profile: p.Profile, Connect: p.Connect, Send: p.Send, Read: p.Read,
 			Limits: p.Limits, Slots: c.g.slots, Keep: h.KeepaliveTime > 0, Answer: w.answer,

@@ -111,12 +111,7 @@ func (c *cluster) spread(from int, r Report) {
 
 // alive tells all nodes who is there: those that are apart see only themselves.
 func (c *cluster) alive() {
-	var together []string
-	for i, n := range c.nodes {
-		if !c.apart[i] {
-			together = append(together, n.id)
-		}
-	}
+	together := c.together()
 	for i, n := range c.nodes {
 		if c.apart[i] {
 			n.checker.SetNodes(Nodes{Self: n.id, Alive: []string{n.id}})
@@ -126,15 +121,24 @@ func (c *cluster) alive() {
 	}
 }
 
+// together are the nodes that are not apart.
+func (c *cluster) together() []string {
+	var ids []string
+	for i, n := range c.nodes {
+		if !c.apart[i] {
+			ids = append(ids, n.id)
+		}
+	}
+	return ids
+}
+
 // pass lets time go by, in which nodes give each other signs of life.
 func (c *cluster) pass(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		time.Sleep(min(time.Second, time.Until(end)))
 		for i, n := range c.nodes {
-			for j, other := range c.nodes {
-				if i != j && !c.apart[i] && !c.apart[j] {
-					n.checker.Refresh(other.id)
-				}
+			if !c.apart[i] {
+				n.checker.Refresh(c.together())
 			}
 		}
 	}

@@ -99,11 +99,7 @@ func (c *Checker) publish(s *subject, status Status, f Finding) {
 		return
 	}
 	c.seq++
-	since := time.Now()
-	if status == s.report.Status {
-		since = s.report.Since
-	}
-	s.report = Report{Peer: s.id, Boot: c.boot, Seq: c.seq, Status: status, Reason: f.Reason, Since: since, Latency: f.Latency}
+	s.report = Report{Peer: s.id, Boot: c.boot, Seq: c.seq, Status: status, Reason: f.Reason, Since: time.Now(), Latency: f.Latency}
 	if c.o.Report != nil {
 		c.o.Report(s.report)
 	}

@@ -72,7 +72,7 @@ type Report struct {
 	Boot    uint64 // of the node's process
 	Seq     uint64 // grows with every report of the process
 	Status  Status
-	Reason  Reason // of StatusSuspect and StatusDown
-	Since   time.Time
+	Reason  Reason        // of StatusSuspect and StatusDown
+	Since   time.Time     // when it was found, or found again because another node wanted to know
 	Latency time.Duration // of the probe that led to it
 }

@@ -65,11 +65,14 @@ func (c *Checker) Hear(list []Report) {
 	changes.tell()
 }
 
-// Refresh notes that all that a node has said so far holds on.
-func (c *Checker) Refresh(node string) {
+// Refresh notes that all that some nodes have said so far holds on.
+func (c *Checker) Refresh(nodes []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ledger.witness(node).seen = time.Now()
+	now := time.Now()
+	for _, node := range nodes {
+		c.ledger.witness(node).seen = now
+	}
 }
 
 // subject finds a peer under check; nil: it is not.

@@ -195,8 +195,8 @@ func TestShareIsland(t *testing.T) {
 // what is known.
 func TestShareMoves(t *testing.T) {
 	share(t, 5, func(c *cluster) {
-		c.serve(400, check(nil))
 		c.health(one, ReasonStatus)
+		c.serve(400, check(nil))
 		c.pass(20 * time.Second)
 		for _, gone := range []bool{true, false} {
 			c.apart[4] = gone
