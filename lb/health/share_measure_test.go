@@ -74,7 +74,7 @@ func (c *cluster) stopTime(why Reason, slow time.Duration) time.Duration {
 	n := c.nodes[c.rand.IntN(len(c.nodes))]
 	c.health(one, why)
 	began := time.Since(c.start)
-	time.Sleep(slow)
+	c.pass(slow)
 	n.suspect(one)
 	c.pass(6 * time.Second)
 	c.expect(one, words(len(c.nodes), "unhealthy"))
