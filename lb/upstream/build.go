@@ -40,7 +40,7 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 		p.backup = nil
 	}
 	for _, g := range p.groups() {
-		g.inUse = old == nil // else TakeOver says so
+		g.loads.told = old == nil // else TakeOver says so
 		for i := range g.peers {
 			g.peers[i].shared = p.shared
 		}
@@ -83,8 +83,8 @@ func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[i
 		}
 	}
 	g.slots, g.peers = make([]slot, n), make([]Peer, n)
-	g.records, g.loads = make([]*resident, n), make([]int64, n)
-	g.ages, g.until = make([]*inflight, n), make([]int64, n)
+	g.records, g.loads = make([]*resident, n), newLoads(roundRobin{}, n)
+	g.ages, g.turns = make([]*inflight, n), make([]*turn, n)
 	fresh := newRecords(n, len(known) == 0)
 	n = 0
 	for i := range servers {
@@ -107,13 +107,13 @@ func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[i
 func newRecords(n int, together bool) func() *resident {
 	if !together {
 		return func() *resident {
-			return &resident{hot: &hot{}, inflight: &inflight{}, accessed: longAgo, usable: longAgo, doubted: longAgo}
+			return &resident{hot: &hot{}, turn: &turn{}, inflight: &inflight{}, accessed: longAgo, usable: longAgo, doubted: longAgo}
 		}
 	}
-	hots, ages := make([]hot, n), make([]inflight, n)
+	hots, turns, ages := make([]hot, n), make([]turn, n), make([]inflight, n)
 	return func() *resident {
-		r := &resident{hot: &hots[0], inflight: &ages[0], accessed: longAgo, usable: longAgo, doubted: longAgo}
-		hots, ages = hots[1:], ages[1:]
+		r := &resident{hot: &hots[0], turn: &turns[0], inflight: &ages[0], accessed: longAgo, usable: longAgo, doubted: longAgo}
+		hots, turns, ages = hots[1:], turns[1:], ages[1:]
 		return r
 	}
 }
@@ -155,10 +155,11 @@ func (g *group) settle(n int, s *Server, fresh func() *resident, known map[ident
 	r := known[id]
 	if r == nil {
 		r = fresh()
-		r.identity, r.until = id, &g.until[n]
-		*r.hot = hot{checked: longAgo, effective: int32(s.Weight), steps: [2]int16{grain, grain}}
+		r.identity, r.loads, r.at = id, g.loads, int32(n)
+		*r.hot = hot{checked: longAgo, steps: [2]int16{grain, grain}}
+		*r.turn = turn{effective: int32(s.Weight), weight: int32(s.Weight)}
 	}
-	p.resident, g.records[n], g.ages[n] = r, r, r.inflight
+	p.resident, g.records[n], g.turns[n], g.ages[n] = r, r, r.turn, r.inflight
 	p.slot.hot = r.hot
 }
 

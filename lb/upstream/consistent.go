@@ -44,7 +44,7 @@ func (consistent) pick(g *group, a *PickArgs, now int64) int {
 	}
 	for {
 		name := r.points[a.hash%uint32(len(r.points))].name
-		if i := g.turnOf(r.members[name], a, now); i >= 0 {
+		if i := g.turnAmong(r.members[name], a, now); i >= 0 {
 			return i
 		}
 		a.hash++
@@ -54,24 +54,17 @@ func (consistent) pick(g *group, a *PickArgs, now int64) int {
 	}
 }
 
-// turnOf is smooth round robin among some positions of the group.
-func (g *group) turnOf(members []int32, a *PickArgs, now int64) int {
-	best := -1
-	var lead, total int64
-	for _, m := range members {
-		i := int(m)
-		s := &g.slots[i]
-		h := s.hot
-		if !s.open(h, now) || a.tried.has(i) {
-			continue
-		}
-		total += h.advance(s)
-		if best < 0 || h.current > lead {
-			best, lead = i, h.current
+// turnAmong is smooth round robin among some positions of the group.
+func (g *group) turnAmong(members []int32, a *PickArgs, now int64) int {
+	open := g.loads.equal[:0]
+	for _, i := range members {
+		if s := &g.slots[i]; s.open(s.hot, now) && !a.tried.has(int(i)) {
+			open = append(open, i)
 		}
 	}
+	best, total := g.turnOf(open)
 	if best >= 0 {
-		g.slots[best].hot.current -= total
+		g.turns[best].current -= total
 	}
 	return best
 }

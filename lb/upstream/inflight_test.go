@@ -14,13 +14,18 @@ func TestRests(t *testing.T) {
 	for range 200_000 {
 		f := inflight{requests: 1 + rng.Int32N(50), average: rng.Int64N(1 << (1 + rng.IntN(24)))}
 		n := int64(f.requests)
-		f.sum = f.average*n + rng.Int64N(40*n) - 20*n // near, and below zero at times
+		ages := max(0, f.average*n+rng.Int64N(40*n)-20*n) // near
+		f.begins = -ages
+		f.rebase()
 		if !f.rests(0) {
 			continue
 		}
 		rested++
-		if got := average(f.average, f.sum/n); got != f.average {
-			t.Fatalf("average %d of %d requests aged %d moves to %d", f.average, n, f.sum, got)
+		if got := average(f.average, ages/n); got != f.average {
+			t.Fatalf("average %d of %d requests aged %d moves to %d", f.average, n, ages, got)
+		}
+		if ms := f.restsUntil(); ms <= 0 || !f.rests(ms-1) || f.rests(ms) {
+			t.Fatalf("average %d of %d requests aged %d does not rest until %d", f.average, n, ages, ms)
 		}
 	}
 	if rested < 50_000 {
@@ -37,6 +42,9 @@ func TestRecordsStayPacked(t *testing.T) {
 	}
 	if got := unsafe.Sizeof(inflight{}); got > 32 {
 		t.Errorf("inflight has %d bytes", got)
+	}
+	if got := unsafe.Sizeof(turn{}); got > 16 {
+		t.Errorf("turn has %d bytes", got)
 	}
 	if got := unsafe.Sizeof(slot{}); got > 24 {
 		t.Errorf("slot has %d bytes", got)

@@ -48,7 +48,7 @@ func (g *group) copied() *group {
 	next := *g
 	next.slots = append([]slot(nil), g.slots...)
 	next.peers = append([]Peer(nil), g.peers...)
-	next.loads, next.until, next.inUse = make([]int64, len(g.loads)), make([]int64, len(g.until)), false
+	next.loads = newLoads(g.loads.of, len(g.slots))
 	for i := range next.peers {
 		next.peers[i].slot = &next.slots[i]
 	}

@@ -2,12 +2,8 @@ package upstream
 
 import (
 	"math"
-	"math/bits"
 	"slices"
 )
-
-// closed is the load of a peer that cannot take the request.
-const closed = math.MaxInt64
 
 // proportion puts a load into proportion to the weight of s: smaller is
 // lighter, and equal is as heavy to the last bit. With weights that are all the
@@ -27,61 +23,53 @@ func quotient(load int64, weight int32) int64 {
 }
 
 // lightest returns the position of the peer whose load is least in proportion
-// to its weight, -1 if all are closed. Equal ones take turns. least is the
-// least of the loads.
+// to its weight, -1 if all are closed. Equal ones take turns.
 //
 // drift is how nginx's least_time finds the equal ones: it compares the load
 // of the first with the weight of the peer that is ahead at that point, which
 // with different weights makes other picks.
-func (g *group) lightest(least int64, drift bool) int {
+func (g *group) lightest(a *PickArgs, drift bool) int {
+	l := g.loads
+	l.update(g, a)
+	least := l.least()
 	if least == closed {
 		return -1
 	}
-	best := slices.Index(g.loads, least)
-	if !slices.Contains(g.loads[best+1:], least) {
-		return best
-	}
-	return g.tie(best, drift && !g.even)
-}
-
-// close takes the peers tried already out of the choice.
-func (g *group) close(t *tried) {
-	if t.n == 0 {
-		return
-	}
-	for w := range len(t.bits) + len(t.more) {
-		for word := t.word(w); word != 0; word &= word - 1 {
-			i := w<<6 + bits.TrailingZeros64(word)
-			g.loads[i], g.until[i] = closed, 0
+	if drift && !g.even {
+		best := slices.Index(l.known, least)
+		if !slices.Contains(l.known[best+1:], least) {
+			return best
 		}
+		return g.drifting(best)
 	}
+	equal := l.equals(least)
+	if len(equal) == 1 {
+		return int(equal[0])
+	}
+	best, total := g.turnOf(equal)
+	g.turns[best].current -= total
+	return best
 }
 
-// tie moves the weights of the peers from position first on that are equal to
-// it as round robin does, and returns the one ahead.
-func (g *group) tie(first int, drift bool) int {
-	slots := g.slots[first:]
-	loads := g.loads[first:][:len(slots)]
+// drifting moves the weights of the peers from position first on that are equal
+// to it as round robin does, and returns the one ahead.
+func (g *group) drifting(first int) int {
+	turns := g.turns[first:]
+	loads := g.loads.known[first:][:len(turns)]
 	equal := loads[0]
-	var load int64 // of the first, without its weight
-	if drift {
-		load = int64(math.Round(math.Float64frombits(uint64(equal)) * float64(slots[0].weight)))
-	}
+	load := int64(math.Round(math.Float64frombits(uint64(equal)) * float64(turns[0].weight))) // without its weight
 	best, lead, total := 0, int64(math.MinInt64), int64(0)
-	for i := range slots {
+	for i, t := range turns {
 		if loads[i] != equal {
 			continue
 		}
-		s := &slots[i]
-		h := s.hot
-		total += h.advance(s)
-		if h.current > lead {
-			best, lead = i, h.current
-			if drift {
-				equal = quotient(load, s.weight)
-			}
+		weight, current := t.advance()
+		total += weight
+		if current > lead {
+			best, lead = i, current
+			equal = quotient(load, g.slots[first+i].weight)
 		}
 	}
-	slots[best].hot.current -= total
+	turns[best].current -= total
 	return first + best
 }

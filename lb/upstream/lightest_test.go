@@ -41,19 +41,21 @@ func (w *twin) succeed(next *Pool) {
 	w.pool, w.before = next, w.pool
 }
 
-// TestWatchRemembers: a pool that keeps loads which cannot have changed picks
-// as one that computes all of them each time.
-func TestWatchRemembers(t *testing.T) {
+// TestLoadsAreKept: a pool that keeps loads which cannot have changed picks as
+// one that computes all of them each time.
+func TestLoadsAreKept(t *testing.T) {
 	t.Parallel()
-	for _, measure := range []Measure{Header, LastByte} {
+	for nth, m := range []Method{
+		{Kind: RoundRobin}, {Kind: LeastConn}, {Kind: LeastTime, Measure: Header}, {Kind: LeastTime, Measure: LastByte},
+		{Kind: LeastTime, Measure: Header, Inflight: true}, {Kind: LeastTime, Measure: LastByte, Inflight: true},
+	} {
 		for seed := range uint64(8) {
-			rng := rand.New(rand.NewPCG(seed, uint64(measure.index())))
+			rng := rand.New(rand.NewPCG(seed, uint64(nth)))
 			list := servers(3 + rng.IntN(30))
 			for i := range list {
 				list[i].Weight += rng.IntN(1 + int(seed%4))
 				list[i].MaxConns, list[i].MaxFails, list[i].FailTimeout = rng.IntN(2)*8, rng.IntN(3), time.Duration(1+rng.IntN(3))*time.Second
 			}
-			m := Method{Kind: LeastTime, Measure: measure, Inflight: true}
 			twins := make([]twin, 2)
 			for i := range twins {
 				twins[i] = twin{pool: mustPool(t, Config{Method: m, Servers: list}, nil), args: make([]PickArgs, 60)}

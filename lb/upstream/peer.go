@@ -101,11 +101,9 @@ type slot struct {
 // hot is the part of a peer's record that picking reads and writes, packed like
 // slot. The upstream's lock guards it.
 type hot struct {
-	current   int64 // current weight of smooth round robin
-	checked   int64 // seconds: start of the period fails are counted in
-	effective int32 // effective weight: lowered by failures
-	conns     int32 // requests in work
-	fails     int32 // failures in the current period
+	checked int64 // seconds: start of the period fails are counted in
+	conns   int32 // requests in work
+	fails   int32 // failures in the current period
 	// steps are the averages of resident.times rounded by cluster.
 	steps [2]int16
 }
@@ -126,12 +124,14 @@ type resident struct {
 	doubted  int64    // ns: when a failure was told as a suspicion
 	times    [2]int64 // moving averages in ms by Measure.index; 0: none yet
 	inflight *inflight
-	until    *int64 // in group.until of the pool in use
+	turn     *turn
+	loads    *loads // of the group in the pool in use, where its position is:
+	at       int32
 	counters counters
 }
 
 // moved says that something happened to the peer on which its load depends.
-func (r *resident) moved() { *r.until = 0 }
+func (r *resident) moved() { r.loads.note(r.at) }
 
 // identity tells whether a peer of a new Pool is one of the old Pool. nth
 // counts equal lines, which are different peers.
@@ -180,6 +180,25 @@ func (s *slot) open(h *hot, now int64) bool {
 // live reports whether s is not shut out by failures.
 func (s *slot) live(h *hot, now int64) bool {
 	return h.fails < s.failLimit || now-h.checked > int64(s.failTimeout)
+}
+
+// turn returns the ms from which on more than failTimeout has passed since
+// checked: failures are forgiven then.
+func (s *slot) turn() int64 {
+	return max(0, s.hot.checked+int64(s.failTimeout)+1) * 1000
+}
+
+// access returns 0 for a peer that can take requests at time at (ns), else
+// closed, as loader.load does.
+func (s *slot) access(at int64) (load, until int64) {
+	h := s.hot
+	switch {
+	case h.conns >= s.room:
+		return closed, never
+	case !s.live(h, at/int64(time.Second)):
+		return closed, s.turn()
+	}
+	return 0, never
 }
 
 // routeID returns the sticky id of a peer: the route of its server line, else

@@ -61,23 +61,21 @@ type shared struct {
 }
 
 // group is the primary or the backup peers of a pool, in the order of the
-// server lines. slots, peers, records, ages and the positions in PickArgs run in parallel.
+// server lines. slots, peers, records, turns, ages, loads and the positions in PickArgs run in
+// parallel.
 type group struct {
 	slots   []slot
 	peers   []Peer
 	records []*resident
-	ages    []*inflight        // of records
+	turns   []*turn // of records, likewise ages
+	ages    []*inflight
+	loads   *loads
 	total   int64              // weights of all, those that are down included
 	bySID   map[string]int32   // first peer of each sticky id
 	byID    map[ServerID]int32 // first peer of each stable id
 	table   any                // what the method prepared for this group
 	even    bool               // all weights are the same
-	loads   []int64            // what lightest compares; a scratch, under the lock
-	// until says before which ms loads, as leastTime.watch computed them, are
-	// true unless something happens to the peer; see resident.moved.
-	until []int64
-	inUse bool  // events are told to until: this is the newest of its pool's groups
-	scale int32 // what a weight of 1 counts in slots, see reweigh
+	scale   int32              // what a weight of 1 counts in slots, see reweigh
 }
 
 // Outcome is what an attempt came to.

@@ -54,7 +54,7 @@ func (p *Peer) fail(t int64) bool {
 	if s.failLimit == noLimit {
 		return false
 	}
-	h.effective = max(0, h.effective-s.weight/s.failLimit)
+	r.turn.effective = max(0, r.turn.effective-s.weight/s.failLimit)
 	if h.fails < s.failLimit {
 		return false
 	}

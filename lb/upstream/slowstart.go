@@ -66,7 +66,7 @@ func (p *Peer) share(now int64) (grown, whole int64) {
 // grow brings the weights of all peers to what they are at time now. The lock
 // is held. A pool that is no longer in use leaves them alone.
 func (p *Pool) grow(now int64) {
-	if !p.primary.inUse {
+	if !p.primary.loads.told {
 		return
 	}
 	p.shared.grows = never
@@ -117,21 +117,22 @@ func (g *group) reweigh(scale int32, now int64) {
 			grown, whole := p.share(now)
 			weight = max(1, weight*grown/whole)
 		}
-		s.hot.rescale(int64(scale), int64(g.scale))
-		s.hot.effective += int32(weight - int64(s.weight)*int64(scale)/int64(g.scale))
-		s.weight = int32(weight)
-		s.hot.effective = min(max(s.hot.effective, 0), s.weight)
+		t := g.turns[i]
+		t.rescale(int64(scale), int64(g.scale))
+		t.effective += int32(weight - int64(s.weight)*int64(scale)/int64(g.scale))
+		s.weight, t.weight = int32(weight), int32(weight)
+		t.effective = min(max(t.effective, 0), t.weight)
 		g.total += weight
 		g.even = g.even && s.weight == g.slots[0].weight
 	}
 	g.scale = scale
-	clear(g.until)
+	g.loads.forget()
 }
 
 // rescale counts what round robin has noted in another unit.
-func (h *hot) rescale(to, from int64) {
+func (t *turn) rescale(to, from int64) {
 	if to != from {
-		h.current = h.current * to / from
-		h.effective = int32(int64(h.effective) * to / from)
+		t.current = t.current * to / from
+		t.effective = int32(int64(t.effective) * to / from)
 	}
 }

@@ -22,7 +22,7 @@ func (p *Pool) TakeOver(old *Pool) (retired []*Peer) {
 			peer.retire()
 			retired = append(retired, peer)
 		} else if s.weight != peer.slot.weight {
-			s.hot.current, s.hot.effective = 0, s.weight
+			*peer.resident.turn = turn{effective: s.weight, weight: s.weight}
 		}
 	}
 	return retired
@@ -31,10 +31,10 @@ func (p *Pool) TakeOver(old *Pool) (retired []*Peer) {
 // putInUse lets the peers' events be told to p.
 func (p *Pool) putInUse() {
 	for _, g := range p.groups() {
-		g.inUse = true
-		clear(g.until)
+		g.loads.told = true
+		g.loads.forget()
 		for i, r := range g.records {
-			r.until = &g.until[i]
+			r.loads, r.at = g.loads, int32(i)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func (p *Pool) putInUse() {
 func (p *Pool) putAside() {
 	for _, g := range p.groups() {
 		g.rest()
-		g.inUse = false
+		g.loads.told = false
 	}
 	if p.shared.grows != never {
 		p.shared.grows = 0 // the next to be used goes on
