@@ -87,7 +87,7 @@ func (c *compiler) http(h *config.HTTP) error {
 		Outputs: c.b.options.Logs, Variables: c.g.table, Formats: h.LogFormats, Errors: c.b.options.Log,
 		Prefix: c.g.conf.Prefix, RootExists: rootExists,
 	})
-	if err := c.keyring(h.StickyKeys); err != nil {
+	if err := c.fileKeys(h.StickyKeys); err != nil {
 		return err
 	}
 	for _, u := range h.Upstreams {

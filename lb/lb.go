@@ -40,7 +40,7 @@ type Balancer struct {
 	watcher     *wire.Watcher // of clients whose reply is awaited
 	pauses      *wire.Watcher // of clients that are held to limit_rate, which may be the same
 	tickets     *cert.TicketKeys
-	keys        *keyring
+	keys        *stickyKeys
 	learning    *learning
 	clock       clock
 	table       upstream.Table
@@ -84,7 +84,7 @@ func New(o Options) (*Balancer, error) {
 	}
 	b := &Balancer{
 		options: o, serverToken: []byte("weir/" + o.Version), watcher: watcher, pauses: pauses,
-		tickets: cert.NewTicketKeys(), keys: newKeyring(o.Outlet), learning: newLearning(o.Outlet),
+		tickets: cert.NewTicketKeys(), keys: newStickyKeys(o.Outlet), learning: newLearning(o.Outlet),
 		conns: map[*conn]struct{}{}, empty: make(chan struct{}), stop: make(chan struct{}),
 	}
 	b.sockets = listen.New(listen.Config{

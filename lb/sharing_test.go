@@ -13,25 +13,25 @@ import (
 	"github.com/weir-lb/weir/lb/upstream"
 )
 
-// fellowship joins balancers as a cluster would: what one says the others hear
+// fakeCluster joins balancers as a cluster would: what one says the others hear
 // at once, unless they are cut off.
-type fellowship struct {
+type fakeCluster struct {
 	mu   sync.Mutex
 	keys *upstream.Keys // as the others have agreed on them
-	here map[*fellow]bool
+	here map[*fakeNode]bool
 	asks int
 }
 
-// fellow is one balancer of a fellowship.
-type fellow struct {
+// fakeNode is one balancer of a fakeCluster.
+type fakeNode struct {
 	*lbtest.Balancer
-	all *fellowship
+	all *fakeCluster
 }
 
 // join starts a balancer with three servers that tell their names.
-func (f *fellowship) join(t *testing.T, conf string, backends []*lbtest.Backend) *fellow {
+func (f *fakeCluster) join(t *testing.T, conf string, backends []*lbtest.Backend) *fakeNode {
 	t.Helper()
-	n := &fellow{all: f}
+	n := &fakeNode{all: f}
 	n.Balancer = lbtest.New(t, func(o *lb.Options) { o.Outlet = n })
 	writeKey(n.Balancer, "a.key", "a")
 	n.SetKeys(upstream.NoKeys())
@@ -46,13 +46,13 @@ func (f *fellowship) join(t *testing.T, conf string, backends []*lbtest.Backend)
 }
 
 // cut takes a balancer out of reach of the others.
-func (n *fellow) cut(is bool) {
+func (n *fakeNode) cut(is bool) {
 	n.all.mu.Lock()
 	defer n.all.mu.Unlock()
 	n.all.here[n] = !is
 }
 
-func (n *fellow) others() (list []*fellow) {
+func (n *fakeNode) others() (list []*fakeNode) {
 	n.all.mu.Lock()
 	defer n.all.mu.Unlock()
 	for o, in := range n.all.here {
@@ -64,17 +64,17 @@ func (n *fellow) others() (list []*fellow) {
 }
 
 // Report implements lb.Outlet.
-func (*fellow) Report(health.Report) {}
+func (*fakeNode) Report(health.Report) {}
 
 // Learned implements lb.Outlet.
-func (n *fellow) Learned(zone string, list []upstream.LearnedSession) {
+func (n *fakeNode) Learned(zone string, list []upstream.LearnedSession) {
 	for _, o := range n.others() {
 		o.PutSessions(zone, list)
 	}
 }
 
 // Ask implements lb.Outlet.
-func (n *fellow) Ask(_ context.Context, zone string, key upstream.SessionKey) (l upstream.LearnedSession, ok bool) {
+func (n *fakeNode) Ask(_ context.Context, zone string, key upstream.SessionKey) (l upstream.LearnedSession, ok bool) {
 	for _, o := range n.others() {
 		if l, ok = o.FindSession(zone, key); ok {
 			break
@@ -84,7 +84,7 @@ func (n *fellow) Ask(_ context.Context, zone string, key upstream.SessionKey) (l
 }
 
 // AskKey implements lb.Outlet.
-func (n *fellow) AskKey(context.Context, uint16) (none bool) {
+func (n *fakeNode) AskKey(context.Context, uint16) (none bool) {
 	n.all.mu.Lock()
 	defer n.all.mu.Unlock()
 	n.all.asks++
@@ -96,7 +96,7 @@ func (n *fellow) AskKey(context.Context, uint16) (none bool) {
 }
 
 // rotate agrees on keys that those who are not behind know at once.
-func (f *fellowship) rotate(t *testing.T, behind *fellow, list ...upstream.Key) {
+func (f *fakeCluster) rotate(t *testing.T, behind *fakeNode, list ...upstream.Key) {
 	t.Helper()
 	keys, err := upstream.NewKeys(list)
 	if err != nil {
@@ -130,7 +130,7 @@ const cookieSite = `events {} http { access_log off; KEYS upstream u { SERVERS s
 type clients []asked
 
 // newClients come to a node one after the other.
-func newClients(t *testing.T, at *fellow, n int) (list clients) {
+func newClients(t *testing.T, at *fakeNode, n int) (list clients) {
 	t.Helper()
 	for range n {
 		got := askSticky(t, at.Balancer, "/", "")
@@ -144,7 +144,7 @@ func newClients(t *testing.T, at *fellow, n int) (list clients) {
 
 // visit a node; all of them must find their servers there. They keep what
 // cookies they are given.
-func (c clients) visit(t *testing.T, at *fellow, when string) (renewed int) {
+func (c clients) visit(t *testing.T, at *fakeNode, when string) (renewed int) {
 	t.Helper()
 	for i := range c {
 		got := askSticky(t, at.Balancer, "/", c[i].cookie)
@@ -163,7 +163,7 @@ func (c clients) visit(t *testing.T, at *fellow, when string) (renewed int) {
 // over rotations, also on a node that is behind, and after a restart.
 func TestCookiesOnEveryNode(t *testing.T) {
 	t.Parallel()
-	f := &fellowship{here: map[*fellow]bool{}}
+	f := &fakeCluster{here: map[*fakeNode]bool{}}
 	site, backends := strings.Replace(cookieSite, "KEYS", "", 1), threeBackends(t)
 	a, b := f.join(t, site, backends), f.join(t, site, backends)
 	if got := askSticky(t, a.Balancer, "/", ""); got.cookie != "" {
@@ -200,11 +200,11 @@ func TestCookiesOnEveryNode(t *testing.T) {
 // known to be none is no reason to.
 func TestCookiesOfNodesCutOff(t *testing.T) {
 	t.Parallel()
-	f := &fellowship{here: map[*fellow]bool{}}
+	f := &fakeCluster{here: map[*fakeNode]bool{}}
 	site, backends := strings.Replace(cookieSite, "KEYS", "", 1), threeBackends(t)
 	a, b, c := f.join(t, site, backends), f.join(t, site, backends), f.join(t, site, backends)
 	f.rotate(t, nil, stickyKey(1, upstream.KeyActive))
-	for _, n := range []*fellow{b, c} {
+	for _, n := range []*fakeNode{b, c} {
 		n.cut(true)
 	}
 	keys, err := upstream.NewKeys([]upstream.Key{stickyKey(2, upstream.KeyActive)})
@@ -239,7 +239,7 @@ func TestCookiesOfNodesCutOff(t *testing.T) {
 // of weirs that had keys in files, and when it is dissolved.
 func TestKeysOfFilesInCluster(t *testing.T) {
 	t.Parallel()
-	f := &fellowship{here: map[*fellow]bool{}}
+	f := &fakeCluster{here: map[*fakeNode]bool{}}
 	site := strings.Replace(cookieSite, "KEYS", "sticky_key a.key;", 1)
 	a := f.join(t, site, threeBackends(t))
 	all := newClients(t, a, 10)
@@ -262,7 +262,7 @@ const learnSite = `events {} http { access_log off; upstream u { SERVERS
 // also when it has gone; who missed it asks.
 func TestSessionsOnEveryNode(t *testing.T) {
 	t.Parallel()
-	f := &fellowship{here: map[*fellow]bool{}}
+	f := &fakeCluster{here: map[*fakeNode]bool{}}
 	backends := threeBackends(t)
 	a, b := f.join(t, learnSite, backends), f.join(t, learnSite, backends)
 	const sessions = 50
@@ -271,7 +271,7 @@ func TestSessionsOnEveryNode(t *testing.T) {
 		id := fmt.Sprint("session", i)
 		home = append(home, asked{cookie: id, server: askSticky(t, a.Balancer, "/?new="+id, "").server})
 	}
-	told := func(n *fellow) func() bool {
+	told := func(n *fakeNode) func() bool {
 		return func() bool {
 			held := 0
 			n.SharedSessions(func(_ string, list []upstream.LearnedSession) bool { held += len(list); return true })
@@ -280,7 +280,7 @@ func TestSessionsOnEveryNode(t *testing.T) {
 	}
 	lbtest.Await(t, told(b), func() string { return "not all sessions are told" })
 	a.cut(true)
-	check := func(at *fellow, when string) {
+	check := func(at *fakeNode, when string) {
 		t.Helper()
 		for i, s := range home {
 			if got := askSticky(t, at.Balancer, "/", s.cookie); got.server != s.server {

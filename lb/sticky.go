@@ -18,9 +18,9 @@ type sessions struct {
 	table    *upstream.Sessions
 }
 
-// keyring reads the sticky keys: the first seals, the others open what they
+// fileKeys reads the sticky keys: the first seals, the others open what they
 // have sealed.
-func (c *compiler) keyring(files []config.StickyKey) error {
+func (c *compiler) fileKeys(files []config.StickyKey) error {
 	if len(files) == 0 {
 		return nil
 	}

@@ -39,7 +39,7 @@ type sharing struct {
 	send   func(to []string, zone string, list []gossip.Session) error
 	ask    func(ctx context.Context, node, verb string, body []byte) ([]byte, error)
 
-	crowd *crowd // who is alive, for attend
+	presence *presence // who is alive, for attend
 }
 
 // Verbs of the calls by which sharing asks.

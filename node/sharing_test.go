@@ -16,57 +16,57 @@ import (
 	"github.com/weir-lb/weir/lb/upstream"
 )
 
-// town is nodes that share sessions over a network of calls.
-type town struct {
+// sharingNodes are nodes that share sessions over a network of calls.
+type sharingNodes struct {
 	mu    sync.Mutex
-	folk  map[string]*citizen
+	nodes map[string]*sharingNode
 	gone  map[string]bool
 	boots map[string]uint64
 	told  int // sessions, to one node each
 	full  int // how many sends find no room yet
 }
 
-// citizen is one node of a town: a table of sessions, and what shares it.
-type citizen struct {
+// sharingNode is one of sharingNodes: a table of sessions, and what shares it.
+type sharingNode struct {
 	*sharing
 	table *upstream.Sessions
 	keys  *upstream.Keys
 	own   consensus.Ring
 }
 
-func (c *citizen) SetKeys(k *upstream.Keys) { c.keys = k }
+func (c *sharingNode) SetKeys(k *upstream.Keys) { c.keys = k }
 
-func (c *citizen) PutSessions(_ string, list []upstream.LearnedSession) {
+func (c *sharingNode) PutSessions(_ string, list []upstream.LearnedSession) {
 	c.table.Merge(list, time.Now().UnixNano())
 }
 
-func (c *citizen) FindSession(_ string, key upstream.SessionKey) (upstream.LearnedSession, bool) {
+func (c *sharingNode) FindSession(_ string, key upstream.SessionKey) (upstream.LearnedSession, bool) {
 	return c.table.Get(key, time.Now().UnixNano())
 }
 
-func (c *citizen) SharedSessions(f func(zone string, list []upstream.LearnedSession) bool) {
+func (c *sharingNode) SharedSessions(f func(zone string, list []upstream.LearnedSession) bool) {
 	var at upstream.Page
 	for list := c.table.Next(&at, 100); len(list) > 0 && f("zone", list); list = c.table.Next(&at, 100) {
 	}
 }
 
-func newTown() *town {
-	return &town{folk: map[string]*citizen{}, gone: map[string]bool{}, boots: map[string]uint64{}}
+func newSharingNodes() *sharingNodes {
+	return &sharingNodes{nodes: map[string]*sharingNode{}, gone: map[string]bool{}, boots: map[string]uint64{}}
 }
 
 // settle makes a node, or makes it anew.
-func (w *town) settle(ctx context.Context, id string) *citizen {
-	c := &citizen{table: upstream.NewSessions(1<<20, time.Hour)}
+func (w *sharingNodes) settle(ctx context.Context, id string) *sharingNode {
+	c := &sharingNode{table: upstream.NewSessions(1<<20, time.Hour)}
 	c.sharing = &sharing{
 		self: id, others: func() []string { return w.others(id) }, tables: c, ring: func() consensus.Ring { return c.own },
 		send: func(to []string, zone string, list []gossip.Session) error { return w.send(to, zone, list) },
 		ask: func(ctx context.Context, node, verb string, body []byte) ([]byte, error) {
 			return w.ask(id, node, verb, body)
 		},
-		crowd: newCrowd(),
+		presence: newPresence(),
 	}
 	w.mu.Lock()
-	w.folk[id], w.gone[id] = c, false
+	w.nodes[id], w.gone[id] = c, false
 	w.boots[id]++
 	w.mu.Unlock()
 	if ctx != nil {
@@ -75,26 +75,26 @@ func (w *town) settle(ctx context.Context, id string) *citizen {
 	return c
 }
 
-func (w *town) others(id string) []string {
+func (w *sharingNodes) others(id string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(w.folk)), func(o string) bool { return o == id || w.gone[o] })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(w.nodes)), func(o string) bool { return o == id || w.gone[o] })
 }
 
 // tell tells all nodes who is alive.
-func (w *town) tell() {
+func (w *sharingNodes) tell() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var list []gossip.Member
-	for id := range w.folk {
+	for id := range w.nodes {
 		list = append(list, gossip.Member{ID: id, Alive: !w.gone[id], Meta: gossip.Meta{Boot: w.boots[id]}})
 	}
-	for _, c := range w.folk {
-		c.crowd.set(list)
+	for _, c := range w.nodes {
+		c.presence.set(list)
 	}
 }
 
-func (w *town) send(to []string, zone string, list []gossip.Session) error {
+func (w *sharingNodes) send(to []string, zone string, list []gossip.Session) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.full > 0 {
@@ -104,15 +104,15 @@ func (w *town) send(to []string, zone string, list []gossip.Session) error {
 	for _, id := range to {
 		if !w.gone[id] {
 			w.told += len(list)
-			w.folk[id].hear(zone, list)
+			w.nodes[id].hear(zone, list)
 		}
 	}
 	return nil
 }
 
-func (w *town) ask(from, node, verb string, body []byte) ([]byte, error) {
+func (w *sharingNodes) ask(from, node, verb string, body []byte) ([]byte, error) {
 	w.mu.Lock()
-	c, gone := w.folk[node], w.gone[node] || w.gone[from]
+	c, gone := w.nodes[node], w.gone[node] || w.gone[from]
 	w.mu.Unlock()
 	switch {
 	case gone:
@@ -124,7 +124,7 @@ func (w *town) ask(from, node, verb string, body []byte) ([]byte, error) {
 }
 
 // learn lets a node learn sessions.
-func (c *citizen) learn(from, to int) {
+func (c *sharingNode) learn(from, to int) {
 	var list []upstream.LearnedSession
 	for n := from; n < to; n++ {
 		list = append(list, upstream.LearnedSession{Key: sessionOf(n), Server: upstream.ServerID(n + 1), Seen: time.Now().UnixNano()})
@@ -136,8 +136,8 @@ func (c *citizen) learn(from, to int) {
 func sessionOf(n int) upstream.SessionKey { return upstream.SessionKeyOf(fmt.Append(nil, n)) }
 
 // copies counts on how many nodes that are alive a session is.
-func (w *town) copies(n int) (count int) {
-	for id, c := range w.folk {
+func (w *sharingNodes) copies(n int) (count int) {
+	for id, c := range w.nodes {
 		if _, ok := c.FindSession("", sessionOf(n)); ok && !w.gone[id] {
 			count++
 		}
@@ -155,7 +155,7 @@ func TestSharing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				w := newTown()
+				w := newSharingNodes()
 				for n := range nodes {
 					w.settle(ctx, fmt.Sprint("node", n))
 				}
@@ -176,8 +176,8 @@ func TestSharing(t *testing.T) {
 						}
 					}
 				}
-				w.folk["node0"].learn(0, sessions/2)
-				w.folk["node1"].learn(sessions/2, sessions)
+				w.nodes["node0"].learn(0, sessions/2)
+				w.nodes["node1"].learn(sessions/2, sessions)
 				check("learned")
 				w.gone["node0"] = true
 				w.tell()
@@ -197,12 +197,12 @@ func TestSharing(t *testing.T) {
 				w.tell()
 				check("one more")
 				for n := range sessions {
-					l, ok := w.folk["another"].Ask(ctx, "zone", sessionOf(n))
-					if _, has := w.folk["another"].FindSession("", sessionOf(n)); !has && (!ok || l.Server != upstream.ServerID(n+1) || l.Key != sessionOf(n)) {
+					l, ok := w.nodes["another"].Ask(ctx, "zone", sessionOf(n))
+					if _, has := w.nodes["another"].FindSession("", sessionOf(n)); !has && (!ok || l.Server != upstream.ServerID(n+1) || l.Key != sessionOf(n)) {
 						t.Fatalf("session %d asked for: %+v, %t", n, l, ok)
 					}
 				}
-				if l, ok := w.folk["node1"].Ask(ctx, "zone", sessionOf(sessions)); ok {
+				if l, ok := w.nodes["node1"].Ask(ctx, "zone", sessionOf(sessions)); ok {
 					t.Errorf("a session nobody has: %+v", l)
 				}
 			})
@@ -214,16 +214,16 @@ func TestSharing(t *testing.T) {
 // only if all say so.
 func TestAskKey(t *testing.T) {
 	t.Parallel()
-	w := newTown()
+	w := newSharingNodes()
 	for n := range 3 {
 		w.settle(nil, fmt.Sprint("node", n))
 	}
-	a, b := w.folk["node0"], w.folk["node1"]
+	a, b := w.nodes["node0"], w.nodes["node1"]
 	if !a.AskKey(t.Context(), 7) || a.keys != nil {
 		t.Error("a key that nobody has")
 	}
 	w.gone["node2"] = true
-	w.folk["node2"].own = consensus.Ring{{ID: 7, State: consensus.KeyActive, Secret: make(consensus.Secret, 32)}}
+	w.nodes["node2"].own = consensus.Ring{{ID: 7, State: consensus.KeyActive, Secret: make(consensus.Secret, 32)}}
 	if !a.AskKey(t.Context(), 7) {
 		t.Error("a key that nobody has who is alive")
 	}

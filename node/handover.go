@@ -21,19 +21,19 @@ const (
 	fullTries = 50
 )
 
-// crowd is the nodes that are alive, by id, with the number of their run: one
+// presence is the nodes that are alive, by id, with the number of their run: one
 // that was started anew knows nothing any more.
-type crowd struct {
+type presence struct {
 	mu    sync.Mutex
 	now   map[string]uint64
 	knock chan struct{}
 }
 
-// newCrowd knows nobody yet.
-func newCrowd() *crowd { return &crowd{knock: make(chan struct{}, 1)} }
+// newPresence knows nobody yet.
+func newPresence() *presence { return &presence{knock: make(chan struct{}, 1)} }
 
 // set notes who is alive.
-func (c *crowd) set(members []gossip.Member) {
+func (c *presence) set(members []gossip.Member) {
 	now := map[string]uint64{}
 	for i := range members {
 		if members[i].Alive {
@@ -52,7 +52,7 @@ func (c *crowd) set(members []gossip.Member) {
 	}
 }
 
-func (c *crowd) get() map[string]uint64 {
+func (c *presence) get() map[string]uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
@@ -66,23 +66,23 @@ func (s *sharing) attend(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.crowd.knock:
+		case <-s.presence.knock:
 		}
-		after := s.crowd.get()
-		s.handOver(ctx, newMove(s.self, before, after))
+		after := s.presence.get()
+		s.handOver(ctx, newMemberChange(s.self, before, after))
 		before = after
 	}
 }
 
-// move is a change of the nodes that are alive.
-type move struct {
+// memberChange is a change of the nodes that are alive.
+type memberChange struct {
 	self          string
 	before, after []string        // ids, this node's among them
 	fresh         map[string]bool // of after, who knows nothing
 }
 
-func newMove(self string, before, after map[string]uint64) move {
-	m := move{self: self, fresh: map[string]bool{}}
+func newMemberChange(self string, before, after map[string]uint64) memberChange {
+	m := memberChange{self: self, fresh: map[string]bool{}}
 	m.before, m.after = withSelf(self, before), withSelf(self, after)
 	for id, boot := range after {
 		if was, known := before[id]; id != self && (!known || was != boot) {
@@ -101,14 +101,14 @@ func withSelf(self string, nodes map[string]uint64) []string {
 }
 
 // idle reports whether no session has to be told by the move.
-func (m *move) idle() bool {
+func (m *memberChange) idle() bool {
 	return len(m.fresh) == 0 && len(m.before) <= everyNode && len(m.after) <= everyNode
 }
 
-// heirs are the nodes that this one has to tell of a session: those that own it
+// newOwners are the nodes that this one has to tell of a session: those that own it
 // now and did not before. Of the owners that stay only the first tells them; where
 // none does, whoever knows the session.
-func (m *move) heirs(key upstream.SessionKey) (list []string) {
+func (m *memberChange) newOwners(key upstream.SessionKey) (list []string) {
 	var stay []string
 	was := owners(key, m.before)
 	for _, id := range owners(key, m.after) {
@@ -118,28 +118,28 @@ func (m *move) heirs(key upstream.SessionKey) (list []string) {
 			list = append(list, id)
 		}
 	}
-	if len(stay) > 0 && herald(key, stay) != m.self {
+	if len(stay) > 0 && teller(key, stay) != m.self {
 		return nil
 	}
 	return slices.DeleteFunc(list, func(id string) bool { return id == m.self })
 }
 
-// herald chooses one of the nodes that know a session, so that they share the
+// teller chooses one of the nodes that know a session, so that they share the
 // work.
-func herald(key upstream.SessionKey, nodes []string) string {
+func teller(key upstream.SessionKey, nodes []string) string {
 	sorted := slices.Sorted(slices.Values(nodes))
 	return sorted[int(key[len(key)-1])%len(sorted)]
 }
 
 // handOver tells new owners the sessions that this node is to tell them.
-func (s *sharing) handOver(ctx context.Context, m move) {
+func (s *sharing) handOver(ctx context.Context, m memberChange) {
 	if m.idle() {
 		return
 	}
 	s.tables.SharedSessions(func(zone string, list []upstream.LearnedSession) (more bool) {
 		shares := map[string][]upstream.LearnedSession{}
 		for _, l := range list {
-			for _, id := range m.heirs(l.Key) {
+			for _, id := range m.newOwners(l.Key) {
 				shares[id] = append(shares[id], l)
 			}
 		}

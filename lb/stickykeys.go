@@ -19,9 +19,9 @@ const (
 	maxKeyAsks = 8
 )
 
-// keyring holds the sticky keys in force over all generations: those of a
+// stickyKeys holds the sticky keys in force over all generations: those of a
 // cluster, with those of files behind them.
-type keyring struct {
+type stickyKeys struct {
 	used   atomic.Pointer[upstream.Keys] // by all pools; nil: ids are plain
 	outlet Outlet
 
@@ -32,8 +32,8 @@ type keyring struct {
 	none   map[uint16]bool            // ids that are known to be no key's
 }
 
-func newKeyring(o Outlet) *keyring {
-	return &keyring{outlet: o, asks: map[uint16]context.Context{}, none: map[uint16]bool{}}
+func newStickyKeys(o Outlet) *stickyKeys {
+	return &stickyKeys{outlet: o, asks: map[uint16]context.Context{}, none: map[uint16]bool{}}
 }
 
 // SetKeys gives the balancer the sticky keys that all nodes share; the keys of
@@ -55,7 +55,7 @@ func (b *Balancer) SetKeys(shared *upstream.Keys) {
 func (b *Balancer) SetTickets(shared [][32]byte) { b.tickets.Set(shared) }
 
 // setFiles puts the keys of a configuration's files in force.
-func (k *keyring) setFiles(files *upstream.Keys) {
+func (k *stickyKeys) setFiles(files *upstream.Keys) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.files = files
@@ -63,7 +63,7 @@ func (k *keyring) setFiles(files *upstream.Keys) {
 }
 
 // choose puts both together; the lock is held.
-func (k *keyring) choose() {
+func (k *stickyKeys) choose() {
 	switch {
 	case k.shared == nil:
 		k.used.Store(k.files)
@@ -78,7 +78,7 @@ func (k *keyring) choose() {
 
 // missing waits askTime at most for a key that the ring lacks. It reports
 // whether there may be such a key on other nodes, though not on this one.
-func (k *keyring) missing(id uint16) bool {
+func (k *stickyKeys) missing(id uint16) bool {
 	k.mu.Lock()
 	if k.shared == nil || k.none[id] {
 		k.mu.Unlock()
@@ -102,7 +102,7 @@ func (k *keyring) missing(id uint16) bool {
 }
 
 // ask asks for a key once for all requests that miss it.
-func (k *keyring) ask(ctx context.Context, id uint16, end context.CancelFunc) {
+func (k *stickyKeys) ask(ctx context.Context, id uint16, end context.CancelFunc) {
 	none := k.outlet.AskKey(ctx, id)
 	k.mu.Lock()
 	if none {
