@@ -120,7 +120,7 @@ func level() map[string]int {
 	return map[string]int{
 		"config/errno": -1,
 		"config":       0, "gossip": 0, "discovery/dnstest": 0, "lb/listen": 0, "lb/errorlog": 0, "lb/wire": 0,
-		"node/link": 1, "lb/variable": 1, "lb/cache/store": 1, "lb/cert": 1, "lb/upstream": 1, "consensus": 1, "discovery": 1,
+		"node/link": 1, "node/control": 1, "lb/variable": 1, "lb/cache/store": 1, "lb/cert": 1, "lb/upstream": 1, "consensus": 1, "discovery": 1,
 		"lb/request": 2, "lb/accesslog": 2,
 		"lb/http1": 3, "lb/http2": 3, "lb/route": 3, "lb/access": 3, "lb/limit": 3, "lb/cache": 3, "lb/static": 3,
 		"lb/connect": 4,

@@ -1,0 +1,56 @@
+package control
+
+import (
+	"context"
+	"time"
+)
+
+// Node is what stands behind a control socket. Its methods may be called by
+// many goroutines. Their errors are *Failure, or tell of a fault of the node.
+type Node interface {
+	// Status returns how the node and its cluster fare, as seen from here.
+	Status() Status
+	// Members returns the nodes of the cluster, sorted by name. A node without
+	// a cluster is the only one.
+	Members() []Member
+	// Upstreams returns those of the configuration in force, sorted by name.
+	Upstreams() []Upstream
+	// CatchUp waits until the node has applied all that was acknowledged
+	// anywhere before the call.
+	CatchUp(ctx context.Context) error
+	// Outcome returns what came of an earlier write, if the node knows.
+	Outcome(request string) (o Outcome, known bool)
+
+	// AddServer adds a server to an upstream.
+	AddServer(ctx context.Context, w Write, upstream string, s NewServer) (Outcome, error)
+	// EditServer changes a server, which is named as in its line or by its route.
+	EditServer(ctx context.Context, w Write, upstream, server string, e ServerEdit) (Outcome, error)
+	// RemoveServer takes a server out.
+	RemoveServer(ctx context.Context, w Write, upstream, server string) (Outcome, error)
+
+	// Transfer has another node lead.
+	Transfer(ctx context.Context) error
+	// Leave takes this node out of its cluster for good.
+	Leave(ctx context.Context, w Write) (Outcome, error)
+	// RemoveNode shuts a node out for good, named by name or id.
+	RemoveNode(ctx context.Context, w Write, node string) (Outcome, error)
+	// Recover makes a quorum of the nodes that are left.
+	Recover(ctx context.Context, w Write, r Recovery) error
+	// Rotate makes a new key for each of the rings.
+	Rotate(ctx context.Context, w Write, rings []string) (Outcome, error)
+}
+
+// Write says how a change is asked for.
+type Write struct {
+	Request string // 32 hexadecimal digits: what has it is done at most once
+	Actor   string // who asks, for the record
+	// Patience is how long to wait for a leader where there is none; negative:
+	// as long as is usual.
+	Patience time.Duration
+}
+
+// Outcome is what came of a change.
+type Outcome struct {
+	Index   uint64 `json:"index"`             // where in the log it was decided
+	Request string `json:"request,omitempty"` // under which it was asked for
+}
