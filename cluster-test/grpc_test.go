@@ -358,7 +358,7 @@ func manyAtOnce(t *testing.T, c *grpc.ClientConn) {
 func TestGRPCFailover(t *testing.T) {
 	t.Parallel()
 	one, two := startGreeter(t, "one"), startGreeter(t, "two")
-	recipe := "location / { grpc_pass grpc://greeters; error_page 502 = @unavailable; error_page 504 = @late; grpc_read_timeout 300ms; } " +
+	recipe := "location / { grpc_pass grpc://greeters; error_page 502 = @unavailable; error_page 504 = @late; grpc_read_timeout 2s; } " +
 		"location @unavailable { default_type application/grpc; add_header grpc-status 14; add_header grpc-message unavailable; return 200 ''; } " +
 		"location @late { default_type application/grpc; add_header grpc-status 4; add_header grpc-message 'deadline exceeded'; return 200 ''; }"
 	b := grpcFront(t, false, "upstream greeters { server "+one.addr+" max_fails=0; server "+two.addr+" max_fails=0; }", recipe)

@@ -17,7 +17,7 @@ import (
 )
 
 // limit bounds every wait of the tests with whole nodes.
-const limit = 10 * time.Second
+const limit = 30 * time.Second
 
 // weir is a whole node in this process that serves on one address.
 type weir struct {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/discovery"
 	"github.com/weir-lb/weir/discovery/dnstest"
@@ -165,14 +165,7 @@ func TestThousandsOfRecords(t *testing.T) {
 // The next name server is asked when one cannot answer.
 func TestNextServer(t *testing.T) {
 	t.Parallel()
-	closed, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := closed.LocalAddr().String()
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	nobody := loopback.Free(t).String()
 	bad, good := dnstest.Start(t), dnstest.Start(t)
 	bad.On("a.example", "A", dnstest.Reply{Rcode: dns.RcodeServerFailure})
 	good.On("a.example", "A", dnstest.Reply{Records: []string{"a.example. 0 IN A 10.0.0.1"}})

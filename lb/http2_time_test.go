@@ -31,7 +31,7 @@ func (f *framer) frames() string {
 func TestHTTP2Timeouts(t *testing.T) {
 	t.Parallel()
 	be := lbtest.StartBackend(t, lbtest.Mirror)
-	b := startH2(t, `keepalive_timeout 100ms; client_header_timeout 200ms; client_body_timeout 100ms;
+	b := startH2(t, `keepalive_timeout 100ms; client_header_timeout 1s; client_body_timeout 100ms;
 		location / { return 200 "ok"; } location /up { proxy_pass http://`+be.Addr()+`; }`)
 	for _, c := range []struct {
 		name string
@@ -63,7 +63,7 @@ func TestHTTP2Timeouts(t *testing.T) {
 func TestHTTP2LongUpload(t *testing.T) {
 	t.Parallel()
 	be := lbtest.StartBackend(t, lbtest.Mirror)
-	b := startH2(t, `client_header_timeout 150ms; location / { proxy_pass http://`+be.Addr()+`; }`)
+	b := startH2(t, `client_header_timeout 500ms; location / { proxy_pass http://`+be.Addr()+`; }`)
 	f := speak(t, b.Dial(front))
 	f.head(1, false, "POST /")
 	wire, body := "", ""
@@ -72,7 +72,7 @@ func TestHTTP2LongUpload(t *testing.T) {
 		body += piece
 		wire += string(http2.AppendFrameHead(nil, http2.FrameHead{Length: len(piece), Stream: 1})) + piece
 	}
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for at := 0; at < len(wire); at += 70 {
 		<-tick.C

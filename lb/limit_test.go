@@ -74,7 +74,7 @@ func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	be := lbtest.StartBackend(t, lbtest.Mirror)
 	b := lbtest.Start(t, `events {} http { log_format f '$status "$request"'; access_log access.log f; server { listen 127.0.0.1:8080;
-		client_header_timeout 100ms; client_body_timeout 100ms; keepalive_timeout 100ms; lingering_timeout 100ms;
+		client_header_timeout 500ms; client_body_timeout 100ms; keepalive_timeout 100ms; lingering_timeout 100ms;
 		location / { return 200 ok; } location /p { proxy_pass http://`+be.Addr()+`; } } }`)
 	for _, tt := range []struct {
 		name, send   string
@@ -184,7 +184,7 @@ func TestClientGoneUnderLimitRate(t *testing.T) {
 
 func TestKeepaliveTime(t *testing.T) {
 	t.Parallel()
-	b := lbtest.Start(t, site("keepalive_time 100ms; location / { return 200 ok; }"))
+	b := lbtest.Start(t, site("keepalive_time 500ms; location / { return 200 ok; }"))
 	c := b.Dial(front)
 	if r := c.Ask(get); r.Field("Connection") != "keep-alive" {
 		t.Fatal(r)

@@ -249,7 +249,7 @@ func TestProbeFaults(t *testing.T) {
 			t.Parallel()
 			addr, _ := serve(t, tt.treat)
 			q := question(t, tt.tests)
-			q.Read = 200 * time.Millisecond
+			q.Read = time.Second
 			f := q.Probe(t.Context(), at(t, upstream.Addr{AddrPort: addr}, &Check{}))
 			if got := f.Reason.String(); got != tt.want && !(f.Passed() && tt.want == "") {
 				t.Errorf("%s, want %s", f.words(), tt.want)

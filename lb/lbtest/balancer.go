@@ -18,7 +18,7 @@ import (
 )
 
 // Patience is how long the package waits for what a test expects to happen.
-const Patience = 10 * time.Second
+const Patience = 30 * time.Second
 
 // Balancer is a running balancer. Its methods are for one goroutine at a
 // time, but for Addr and Dial.

@@ -63,7 +63,7 @@ func TestBindTransparent(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f := proxied(t, answering(t, ok), "proxy_connect_timeout 100ms; "+c.conf)
+			f := proxied(t, answering(t, ok), "proxy_connect_timeout 1s; "+c.conf)
 			if s := status(f.get("/")); s != c.status {
 				t.Errorf("%s, want %s\n%s", s, c.status, f.log)
 			}

@@ -181,14 +181,7 @@ func TestGRPCTrailers(t *testing.T) {
 // TestGRPCConnectTimeout and what it is called in the log.
 func TestGRPCConnectTimeout(t *testing.T) {
 	t.Parallel()
-	addr, fill := fullListener(t)
-	for range fill {
-		go func() {
-			if c, err := net.DialTimeout("tcp", addr, patience); err == nil {
-				t.Cleanup(func() { _ = c.Close() })
-			}
-		}()
-	}
+	addr := crowded(t)
 	f := start(t, "grpc_connect_timeout 1h; server { listen LISTEN; location / { grpc_connect_timeout 60ms; grpc_pass "+addr+"; } }")
 	if reply := f.get("/"); status(reply) != "504 Gateway Time-out" {
 		t.Error(reply)

@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait of these tests.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // front is a balancer of one configuration, in front of scripted peers.
 type front struct {

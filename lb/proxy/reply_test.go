@@ -122,7 +122,7 @@ func TestBrokenOff(t *testing.T) {
 		{"chunked", "", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "200 OK|Transfer-Encoding: chunked||2|ok|", "upstream prematurely closed connection while reading upstream"},
 		{"in a chunk", "", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok", "200 OK|Transfer-Encoding: chunked||2|ok|", "upstream prematurely closed connection while reading upstream"},
 		{"invalid chunk", "", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nx\r\n", "200 OK|Transfer-Encoding: chunked||2|ok|", "upstream sent invalid chunked response"},
-		{"timeout", "proxy_read_timeout 100ms;", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhang", "200 OK|Content-Length: 9||hang", "upstream timed out (110: Connection timed out) while reading upstream"},
+		{"timeout", "proxy_read_timeout 1s;", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhang", "200 OK|Content-Length: 9||hang", "upstream timed out (110: Connection timed out) while reading upstream"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -67,7 +67,7 @@ func TestTunnel(t *testing.T) {
 	})
 	t.Run("idle", func(t *testing.T) {
 		t.Parallel()
-		f, c := tunnelled(t, "proxy_read_timeout 100ms;", "", func(p *wireClient) {
+		f, c := tunnelled(t, "proxy_read_timeout 1s;", "", func(p *wireClient) {
 			p.send(switching)
 			p.gone()
 		})
@@ -79,14 +79,14 @@ func TestTunnel(t *testing.T) {
 	})
 	t.Run("kept up by either side", func(t *testing.T) {
 		t.Parallel()
-		_, c := tunnelled(t, "proxy_read_timeout 800ms;", "", func(p *wireClient) {
+		_, c := tunnelled(t, "proxy_read_timeout 2s;", "", func(p *wireClient) {
 			p.send(switching)
 			line, _ := p.r.ReadString('.')
 			p.send(line)
 		})
 		c.head()
 		for range 8 {
-			<-time.After(120 * time.Millisecond)
+			<-time.After(300 * time.Millisecond)
 			c.send("x")
 		}
 		c.send(".")
@@ -118,10 +118,12 @@ func TestTunnel(t *testing.T) {
 	})
 	t.Run("a peer that does not read holds the client back", func(t *testing.T) {
 		t.Parallel()
+		seen := make(chan struct{})
 		_, c := tunnelled(t, "", "", func(p *wireClient) {
 			p.send(switching)
-			<-time.After(300 * time.Millisecond)
+			<-seen
 		})
+		defer close(seen)
 		c.head()
 		_ = c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
 		n, err := c.Conn.Write(make([]byte, 64<<20))

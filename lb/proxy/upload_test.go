@@ -185,7 +185,7 @@ func TestUploadFailures(t *testing.T) {
 		p := newPeer(t, func(c *wireClient) {
 			_ = c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 			c.head()
-			<-time.After(patience / 5)
+			<-time.After(2 * time.Second)
 		})
 		f := proxied(t, p, "proxy_send_timeout 80ms; client_max_body_size 64m; client_body_buffer_size 64m;")
 		c := f.dial()
@@ -201,11 +201,11 @@ func TestUploadFailures(t *testing.T) {
 	t.Run("the wait for the reply begins with the body's end", func(t *testing.T) {
 		t.Parallel()
 		p := answering(t, ok)
-		f := proxied(t, p, "proxy_request_buffering off; proxy_read_timeout 150ms;")
+		f := proxied(t, p, "proxy_request_buffering off; proxy_read_timeout 1s;")
 		c := f.dial()
 		c.send("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 5\r\n\r\n")
 		for _, b := range "body!" {
-			<-time.After(60 * time.Millisecond)
+			<-time.After(250 * time.Millisecond)
 			c.send(string(b))
 		}
 		if head, _ := c.message(); status(head) != "200 OK" {
@@ -231,7 +231,11 @@ func TestClientAbort(t *testing.T) {
 			p := newPeer(t, func(cl *wireClient) {
 				cl.head()
 				close(arrived)
-				_ = cl.SetReadDeadline(time.Now().Add(700 * time.Millisecond))
+				wait := patience
+				if !c.ends {
+					wait = 300 * time.Millisecond
+				}
+				_ = cl.SetReadDeadline(time.Now().Add(wait))
 				ended <- cl.gone()
 			})
 			f := proxied(t, p, c.conf)
