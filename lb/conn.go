@@ -30,21 +30,19 @@ type conn struct {
 	keepFor time.Duration
 
 	job     *job                  // the request in work or partly received; nil while idle
-	ready   func(fd uintptr) bool // c.readable and c.probe, bound once
-	silent  func()
-	inside  bool // a Serve callback runs, with this descriptor:
+	ready   func(fd uintptr) bool // c.readable, bound once
+	inside  bool                  // a Serve callback runs, with this descriptor:
 	fd      uintptr
 	aside   bool // the request must be served outside of the callback
 	strayed bool // a request was, where other goroutines may use the connection
 	ended   bool // no further request is served
-	stayed  bool // it was woken while idle, and waits on for the same request
+	resting bool // the wait for the next request has begun, and its end is set
 	// prefaced: the client has begun with the preface of HTTP/2
 	prefaced bool
 	reset    bool // it is closed so that the kernel forgets it at once
 	// misdirected: plain HTTP came where TLS is spoken
 	secured, misdirected bool
 	state                atomic.Int32 // busy, idle or woken
-	probed               bool         // the silence of this idle period was looked into
 }
 
 // newConn wraps an accepted connection.
@@ -55,7 +53,7 @@ func (b *Balancer) newConn(nc net.Conn, socket *listen.Socket) (*conn, error) {
 	if err := c.Init(nc); err != nil {
 		return nil, err
 	}
-	c.ready, c.silent = c.readable, c.probe
+	c.ready = c.readable
 	if nc, ok := nc.(*listen.Conn); ok && nc.Remote().IsValid() {
 		c.Remote, c.Local = nc.Remote(), nc.Local()
 		c.RemoteText = c.Remote.Addr().AppendTo(nil)
@@ -168,12 +166,11 @@ func (c *conn) rest(now int64) {
 		c.job = nil
 	}
 	c.Rest()
-	c.probed = false
-	if !c.stayed { // else the wait goes on
+	if !c.resting { // else the wait goes on
+		c.resting = true
 		c.ReadWithin(now, c.keepFor)
+		c.OnPause(now, probeAfter, nil)
 	}
-	c.stayed = false
-	c.OnPause(now, probeAfter, c.silent)
 	c.pause()
 }
 
@@ -221,17 +218,10 @@ func (c *conn) stays() bool {
 	return c.locate(g)
 }
 
-// probeAfter is how long a connection is idle before it is looked at once: a
-// client that ended its side together with its last request causes no event.
+// probeAfter is how long a connection is idle before it is read from once
+// more: a client that ended its side together with its last request causes no
+// event.
 const probeAfter = time.Second
-
-func (c *conn) probe() {
-	if err := c.Idle(); err != nil && !c.probed {
-		c.ended = true
-		c.Interrupt()
-	}
-	c.probed = true
-}
 
 // close ends the connection; with linger what the client still sends is read
 // for a while, since closing on unread bytes would reset the connection and

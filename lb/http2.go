@@ -19,6 +19,7 @@ type multiplex struct {
 
 	ready  func(fd uintptr) bool // m.readable and m.quiet, bound once
 	silent func()
+	rested bool   // memory was given back since the last stream and the last bytes
 	since  int64  // wire.Now when what has not come whole began; 0: nothing
 	taken  uint64 // frames that had come then
 	leave  int64  // wire.Now when the client was asked to leave; 0: it was not
@@ -134,6 +135,7 @@ func (m *multiplex) readable(fd uintptr) bool {
 
 // receive hands bytes to the protocol.
 func (m *multiplex) receive(p []byte) {
+	m.rested = false
 	if err := m.core.Receive(p); err != nil {
 		m.failed, m.over = err, true
 	}
@@ -152,7 +154,12 @@ func (m *multiplex) limit(now int64) {
 		m.since, m.taken = now, st.Taken
 	}
 	m.ReadWithin(now, m.patience(now, &st))
-	m.OnPause(now, probeAfter, m.silent)
+	if st.Active {
+		m.rested = false
+	}
+	if !m.rested {
+		m.OnPause(now, probeAfter, m.silent)
+	}
 }
 
 // patience is how long the next wait may last.
@@ -228,6 +235,7 @@ func (m *multiplex) dismiss() { m.failed, m.over = &http2.ConnError{Code: http2.
 // is given back, and the end of a client that came together with its last
 // bytes is found.
 func (m *multiplex) quiet() {
+	m.rested = true
 	if err := m.Idle(); err != nil {
 		m.Interrupt() // to read what there is
 	}

@@ -141,7 +141,7 @@ func (c *conn) readable(fd uintptr) bool {
 			return true
 		}
 		c.resume()
-		c.stayed = false
+		c.resting = false
 		drained := c.Drained(n, len(room))
 		j.end += n
 		if c.serveHead() {
@@ -298,7 +298,6 @@ func (j *job) finish() bool {
 func (c *conn) interrupted(err error) {
 	switch {
 	case err == wire.ErrInterrupted && !c.ended && c.stays():
-		c.stayed = true
 		return
 	case err == wire.ErrTimeout && c.job != nil && c.job.end > 0:
 		c.headCutOff(408, "client timed out (110: Connection timed out)")

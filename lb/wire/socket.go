@@ -127,7 +127,8 @@ func wantAt(now int64, d time.Duration) int64 {
 }
 
 // OnPause asks for one call of f when the wait for bytes that comes next
-// lasts longer than after. f runs on the waiting goroutine.
+// lasts longer than after. f runs on the waiting goroutine, which then calls
+// what it gave Serve once more; nil asks for that alone.
 func (s *Socket) OnPause(now int64, after time.Duration, f func()) {
 	s.onPause, s.pause = f, now+int64(after)
 }
@@ -189,7 +190,9 @@ func (s *Socket) expired() error {
 	}
 	if s.pause != 0 && now >= s.pause {
 		s.pause = 0
-		s.onPause()
+		if s.onPause != nil {
+			s.onPause()
+		}
 		if s.interrupted.Load() {
 			return ErrInterrupted
 		}
