@@ -51,10 +51,17 @@ func (b *Balancer) SetAnswer(name string, q upstream.Question, a upstream.Answer
 func (b *Balancer) SetOverlay(o upstream.Overlay) error {
 	failed := b.table.SetOverlay(o)
 	if g := b.current.Load(); g != nil {
-		for _, z := range g.zones {
-			if z.state != nil {
-				failed = errors.Join(failed, z.state.save(z.roster.Lines()))
-			}
+		failed = errors.Join(failed, g.saveStates())
+	}
+	return failed
+}
+
+// saveStates writes the state files of upstreams whose servers are others than
+// these say.
+func (g *generation) saveStates() (failed error) {
+	for _, z := range g.zones {
+		if z.state != nil {
+			failed = errors.Join(failed, z.state.save(z.roster.Lines()))
 		}
 	}
 	return failed

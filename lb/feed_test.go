@@ -138,3 +138,22 @@ func TestStateFileFollowsChanges(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A state file that is out of date is written anew as soon as a configuration
+// with it serves.
+func TestStateFileOfANodeThatWasAway(t *testing.T) {
+	t.Parallel()
+	b := lbtest.New(t)
+	file := b.Write("app.state", "server 127.0.0.1:1;\nserver 127.0.0.2:1;\n")
+	added := upstream.Server{
+		Name: "127.0.0.3:1", Addrs: []upstream.Addr{{AddrPort: netip.MustParseAddrPort("127.0.0.3:1")}}, Weight: 1, MaxFails: 1, FailTimeout: 10 * time.Second,
+	}
+	agreed := map[string]upstream.Edits{"app": {Seeded: true, Added: []upstream.Addition{{Index: 7, Server: added}}}}
+	if err := b.SetOverlay(upstream.Overlay{Index: 1, Upstreams: agreed}); err != nil {
+		t.Fatal(err)
+	}
+	load(t, b, `events {} http { upstream app { zone app 64k; state `+file+`; } server { listen 127.0.0.1:8080; location / { proxy_pass http://app; } } }`)
+	if text, err := os.ReadFile(file); err != nil || string(text) != "server 127.0.0.3:1;\n" {
+		t.Errorf("the file says %q (%v)", text, err)
+	}
+}

@@ -151,7 +151,7 @@ func (p *Prepared) Start() (retired <-chan struct{}) {
 	knock(b.learning.some) // of sessions learned before the generation was there
 	b.checker.Apply(p.c.g.plans)
 	p.c.g.closeForeign(old)
-	if err := p.change.Commit(); err != nil {
+	if err := errors.Join(p.change.Commit(), p.c.g.saveStates()); err != nil {
 		b.options.Log.Logf(errorlog.Alert, 0, "%v", err)
 	}
 	if old == nil {
