@@ -54,6 +54,13 @@ func newSharingNodes() *sharingNodes {
 	return &sharingNodes{nodes: map[string]*sharingNode{}, gone: map[string]bool{}, boots: map[string]uint64{}}
 }
 
+// do runs f while nothing else happens.
+func (w *sharingNodes) do(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
 // settle makes a node, or makes it anew.
 func (w *sharingNodes) settle(ctx context.Context, id string) *sharingNode {
 	c := &sharingNode{table: upstream.NewSessions(1<<20, time.Hour)}
@@ -137,6 +144,8 @@ func sessionOf(n int) upstream.SessionKey { return upstream.SessionKeyOf(fmt.App
 
 // copies counts on how many nodes that are alive a session is.
 func (w *sharingNodes) copies(n int) (count int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for id, c := range w.nodes {
 		if _, ok := c.FindSession("", sessionOf(n)); ok && !w.gone[id] {
 			count++
@@ -179,17 +188,18 @@ func TestSharing(t *testing.T) {
 				w.nodes["node0"].learn(0, sessions/2)
 				w.nodes["node1"].learn(sessions/2, sessions)
 				check("learned")
-				w.gone["node0"] = true
+				w.do(func() { w.gone["node0"] = true })
 				w.tell()
 				check("one has gone")
-				w.told = 0
 				w.settle(ctx, "node0")
-				w.full = 7
+				w.do(func() { w.told, w.full = 0, 7 })
 				w.tell()
 				check("it came back")
-				if nodes <= everyNode && w.told != sessions {
-					t.Errorf("it was told %d sessions of %d", w.told, sessions)
-				}
+				w.do(func() {
+					if nodes <= everyNode && w.told != sessions {
+						t.Errorf("it was told %d sessions of %d", w.told, sessions)
+					}
+				})
 				w.settle(ctx, "node1") // started anew so quickly that nobody saw it go
 				w.tell()
 				check("another was started anew")
@@ -222,17 +232,17 @@ func TestAskKey(t *testing.T) {
 	if !a.AskKey(t.Context(), 7) || a.keys != nil {
 		t.Error("a key that nobody has")
 	}
-	w.gone["node2"] = true
+	w.do(func() { w.gone["node2"] = true })
 	w.nodes["node2"].own = consensus.Ring{{ID: 7, State: consensus.KeyActive, Secret: make(consensus.Secret, 32)}}
 	if !a.AskKey(t.Context(), 7) {
 		t.Error("a key that nobody has who is alive")
 	}
-	w.gone["node2"] = false
+	w.do(func() { w.gone["node2"] = false })
 	if a.AskKey(t.Context(), 7) || a.keys == nil || !a.keys.Seals() {
 		t.Error("a key that another node has is not taken over")
 	}
 	b.sharing.others = func() []string { return []string{"node0", "node9"} }
-	w.gone["node9"] = true
+	w.do(func() { w.gone["node9"] = true })
 	if b.AskKey(t.Context(), 7) {
 		t.Error("not all were asked, and the key is none")
 	}
