@@ -21,7 +21,6 @@ func setData(s *scope, d *Directive) error {
 // setCluster walks the cluster block.
 func setCluster(s *scope, d *Directive) error {
 	c := s.child(d, InCluster)
-	c.quiet = true
 	c.cluster = &Cluster{Pos: d.Pos, Node: s.opts.Hostname}
 	s.cfg.Cluster = c.cluster
 	s.after = append(s.after, func() error { return c.checkCluster() })

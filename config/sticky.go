@@ -131,7 +131,6 @@ func (t *Sticky) learn(s *scope, d *Directive) error {
 			l.AfterHeader = true
 		case word == "sync":
 			l.Sync = true
-			s.note(d, "sticky learn ... sync", Coming, "")
 		default:
 			return d.Pos.Errorf(`unknown parameter "%s"`, word)
 		}

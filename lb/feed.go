@@ -105,6 +105,19 @@ func (b *Balancer) Queued(name string) int {
 	return 0
 }
 
+// Peers returns the names of all peers of the upstreams in force, in no order.
+func (b *Balancer) Peers() []upstream.PeerID {
+	var list []upstream.PeerID
+	if g := b.current.Load(); g != nil {
+		for _, z := range g.zones {
+			for _, p := range z.roster.Pool().Peers() {
+				list = append(list, p.PeerID())
+			}
+		}
+	}
+	return list
+}
+
 // SetNodes tells who shares the checking of servers; the zero Nodes and those of
 // one: this node checks all itself.
 func (b *Balancer) SetNodes(n health.Nodes) { b.checker.SetNodes(n) }

@@ -59,6 +59,9 @@ func (o *Options) checkLoaded(cfg *config.Config, set *errorlog.Set, j *journal,
 	if err != nil {
 		return err
 	}
+	if err := checkGround(cfg); err != nil {
+		return err
+	}
 	missing := missingLogs(cfg)
 	err = o.openAll(cfg, set, j)
 	if account == nil {

@@ -35,7 +35,7 @@ func (o *Options) explain(q lb.Question) ([]string, error) {
 	}
 	names := discovery.New()
 	q.Answer = func(p *lb.Prepared) {
-		stop := newFeed(nil, names, nil).foresee(p)
+		stop := newFeed(names, nil).foresee(p)
 		stop()
 	}
 	return lb.Explain(lb.Options{Version: o.Version, Resolver: names}, cfg, q)

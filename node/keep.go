@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/weir-lb/weir/config/errno"
@@ -116,4 +118,14 @@ func (a *account) own(path string, create bool) error {
 		return fmt.Errorf("fchown(\"%s\", %d) failed (%s)", path, a.uid, errno.Text(err))
 	}
 	return nil
+}
+
+// ownAll gives the account a folder that weir made, with all that is below.
+func (a *account) ownAll(dir string) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return a.own(path, false)
+	})
 }

@@ -16,11 +16,25 @@ type dataPlane struct {
 // newDataPlane makes the balancer that serves in earnest.
 func newDataPlane(o BalancerOptions) (Balancer, error) {
 	names := discovery.New()
-	b, err := lb.New(lb.Options{Logs: o.Logs, Log: o.Log, Version: o.Version, Resolver: names})
-	if err != nil {
+	f := newFeed(names, o.Log)
+	options := lb.Options{Logs: o.Logs, Log: o.Log, Version: o.Version, Resolver: names}
+	if o.Clustered {
+		options.Outlet = f
+	}
+	var err error
+	if f.balancer, err = lb.New(options); err != nil {
 		return nil, err
 	}
-	return &dataPlane{b, newFeed(b, names, o.Log)}, nil
+	return &dataPlane{f.balancer, f}, nil
+}
+
+// feedOf gives what feeds a balancer with what nodes share; nil for one that
+// takes none of it.
+func feedOf(b Balancer) *feed {
+	if d, ok := b.(*dataPlane); ok {
+		return d.feed
+	}
+	return nil
 }
 
 // Prepare implements Balancer.

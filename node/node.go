@@ -17,6 +17,8 @@ type Node struct {
 	logs     *errorlog.Set
 	journal  *journal
 	balancer Balancer
+	ground   *ground
+	cluster  *cluster // nil with a balancer that takes nothing of it
 	keeper   *keeper
 	account  *account // what the process has turned into; nil if it stayed what it was
 	cfg      *config.Config
@@ -127,6 +129,7 @@ func (n *Node) announce(o Order) {
 // drain begins a graceful end, bounded by worker_shutdown_timeout.
 func (n *Node) drain() chan error {
 	n.journal.logf(errorlog.Notice, "gracefully shutting down")
+	n.cluster.drains()
 	ctx, cancel := context.Background(), context.CancelFunc(func() {})
 	if t := n.cfg.WorkerShutdown; t > 0 {
 		ctx, cancel = context.WithTimeout(ctx, t)

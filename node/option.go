@@ -44,6 +44,11 @@ type Options struct {
 	// streams; see keeper.go. Nil if there is none.
 	Keeper func() (*exec.Cmd, error)
 
+	// StoreCheck makes the command of a process that calls consensus.CheckStore
+	// for a data folder and exits with 0 if it is sound: what is damaged badly can
+	// end the process that looks. Nil: the node looks itself.
+	StoreCheck func(dir string) (*exec.Cmd, error)
+
 	// OwnProcess lets the node change what belongs to the whole process: user,
 	// environment, limits, number of CPUs. At most one node of a process may.
 	OwnProcess bool
@@ -72,6 +77,9 @@ type BalancerOptions struct {
 	Logs    *errorlog.Set    // the node reopens and closes it
 	Log     *errorlog.Logger // what belongs to no server; follows reloads
 	Version string
+	// Clustered says that the node is to share with others what they all need to
+	// know.
+	Clustered bool
 }
 
 // validate fills in the defaults and makes every name absolute: a daemon or a

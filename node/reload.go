@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"os"
+	"reflect"
 	"slices"
 
 	"github.com/weir-lb/weir/config"
@@ -81,6 +82,7 @@ func (n *Node) accept(c *candidate, leaving bool) {
 	n.applyLimits(c.cfg)
 	n.recordCrashes(c.cfg)
 	n.retire(c.generation.Start())
+	n.cluster.configure(c.cfg)
 }
 
 // movePID follows a pid directive that names another file.
@@ -103,6 +105,9 @@ func (n *Node) movePID(cfg *config.Config) error {
 
 // warnFixed tells of changes that only count at the start of the process.
 func (n *Node) warnFixed(former, next *config.Config) {
+	if former.Data != next.Data || !reflect.DeepEqual(clusterLines(former), clusterLines(next)) {
+		n.journal.logf(errorlog.Warn, `a changed "data" or "cluster" takes effect at the next start, not by a reload`)
+	}
 	if !n.opts.OwnProcess {
 		return
 	}
@@ -115,6 +120,16 @@ func (n *Node) warnFixed(former, next *config.Config) {
 	if former.Daemon != next.Daemon {
 		n.journal.logf(errorlog.Warn, `a changed "daemon" takes effect at the next start, not by a reload`)
 	}
+}
+
+// clusterLines gives the cluster block without its place in the file.
+func clusterLines(cfg *config.Config) config.Cluster {
+	if cfg.Cluster == nil {
+		return config.Cluster{}
+	}
+	lines := *cfg.Cluster
+	lines.Pos = config.Pos{}
+	return lines
 }
 
 // retire notes that a generation has taken over, and tells when the one before

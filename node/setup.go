@@ -1,12 +1,15 @@
 package node
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"slices"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/lb/errorlog"
 )
 
@@ -45,7 +48,14 @@ func (n *Node) start() error {
 		return err
 	}
 
-	n.balancer, err = n.opts.NewBalancer(BalancerOptions{Logs: n.logs, Log: n.journal.logger(), Version: n.opts.Version})
+	// What agreement stands on takes the rights of the start.
+	n.ground, err = openGround(cfg)
+	if err != nil {
+		return err
+	}
+	n.onStop("closing the data folder", n.ground.close)
+
+	n.balancer, err = n.opts.NewBalancer(BalancerOptions{Logs: n.logs, Log: n.journal.logger(), Version: n.opts.Version, Clustered: cfg.Cluster != nil})
 	if err != nil {
 		return err
 	}
@@ -60,6 +70,9 @@ func (n *Node) start() error {
 	if err == nil {
 		err = n.assumeAccount(account)
 	}
+	if err == nil {
+		err = n.enterCluster()
+	}
 	if err != nil {
 		generation.Discard()
 		return err
@@ -67,8 +80,51 @@ func (n *Node) start() error {
 
 	generation.Start()
 	n.generation = 1
+	n.cluster.configure(cfg)
 	n.journal.logf(errorlog.Notice, "weir/%s, built with %s, %d CPUs", n.opts.Version, runtime.Version(), runtime.GOMAXPROCS(0))
 	return nil
+}
+
+// enterCluster starts what the node shares with others, and waits for none of
+// them. It has been told the balancer what was agreed on last when it returns.
+func (n *Node) enterCluster() error {
+	f := feedOf(n.balancer)
+	if f == nil {
+		return nil
+	}
+	var err error
+	n.cluster, err = openCluster(clusterOptions{
+		ground: n.ground, feed: f, log: n.journal.logger(), names: net.DefaultResolver, check: n.opts.checkStore(),
+	})
+	if err != nil {
+		return err
+	}
+	n.onStop("leaving the other nodes", n.cluster.close)
+	return nil
+}
+
+// checkStore gives what looks through the store of agreement before it is
+// opened; nil for this process.
+func (o *Options) checkStore() func(dir string) error {
+	if o.StoreCheck == nil {
+		return nil
+	}
+	return func(dir string) error {
+		cmd, err := o.StoreCheck(dir)
+		if err != nil {
+			return err
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %w: %s", consensus.ErrStoreDamaged, err, lastLine(out))
+		}
+		return nil
+	}
+}
+
+// lastLine gives the last line of what a program said.
+func lastLine(out []byte) []byte {
+	out = bytes.TrimSpace(out)
+	return out[bytes.LastIndexByte(out, '\n')+1:]
 }
 
 // onStop has unwind call run.
@@ -130,6 +186,9 @@ func (n *Node) assumeAccount(a *account) error {
 	caches := cachePaths(n.cfg)
 	for _, path := range caches {
 		_ = os.Mkdir(path, 0o700) // what is there is taken; what cannot be made, the cache tells when it starts
+	}
+	if err := n.ground.own(a); err != nil {
+		return err
 	}
 	for _, path := range slices.Concat(n.logs.Paths(), tempPaths(n.cfg), caches) {
 		if err := a.own(path, false); err != nil {

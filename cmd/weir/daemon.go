@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/node"
 )
 
@@ -18,6 +19,7 @@ const (
 	roleVariable = "WEIR_ROLE"
 	roleDaemon   = "daemon" // serves; file descriptor readyFD waits for its start
 	roleKeeper   = "keeper" // cleans up after a node without rights
+	roleChecker  = "store"  // looks through the store of agreement in a data folder
 )
 
 // readyFD is where a daemon says that it serves, by closing after one byte.
@@ -72,6 +74,28 @@ func newKeeper() (*exec.Cmd, error) {
 		cmd.Args = []string{"weir: keeper"}
 	}
 	return cmd, err
+}
+
+// newChecker gives the command of a process that looks through a store, which
+// may end by what it finds.
+func newChecker(dir string) (*exec.Cmd, error) {
+	cmd, err := self(roleChecker)
+	if err == nil {
+		cmd.Args = []string{"weir: store check", dir}
+	}
+	return cmd, err
+}
+
+// checkStore is the life of such a process.
+func checkStore(args []string, stderr io.Writer) int {
+	if len(args) != 1 {
+		return 1
+	}
+	if err := consensus.CheckStore(args[0]); err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // keep is the keeper's life.

@@ -21,6 +21,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if role == roleKeeper {
 		return exitCode(keep()) // the node it belongs to hears of errors
 	}
+	if role == roleChecker {
+		return checkStore(args[1:], stderr)
+	}
 	if code, known := command(args[1:], stdout, stderr); known {
 		return code
 	}
@@ -87,6 +90,7 @@ func (f *flags) options(stderr io.Writer) node.Options {
 		Stderr:     stderr,
 		Profile:    os.Getenv("WEIR_PPROF"),
 		Keeper:     newKeeper,
+		StoreCheck: newChecker,
 		OwnProcess: true,
 	}
 }

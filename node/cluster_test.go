@@ -1,0 +1,224 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weir-lb/weir/consensus"
+	"github.com/weir-lb/weir/node/link"
+)
+
+// site is where the nodes of a test live: a network of loopback addresses that
+// no other test has, and a folder.
+type site struct {
+	dir    string
+	net    string // 127.x.y.
+	secret string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{dir: t.TempDir(), net: fmt.Sprintf("127.%d.%d.", 1+rand.N(250), rand.N(250))}
+	s.secret = filepath.Join(s.dir, "secret")
+	if err := os.WriteFile(s.secret, link.NewSecret().Format(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// conf is the configuration of one of several nodes; http is what it balances.
+func (s *site) conf(i, expect int, http string) string {
+	join := ""
+	for other := 1; other <= expect; other++ {
+		join += fmt.Sprintf(" %s%d:7946", s.net, other)
+	}
+	return fmt.Sprintf("pid %[1]s/pid%[2]d; error_log stderr debug; events {}\n"+
+		"cluster { name test; node n%[2]d; listen %[3]s%[2]d:7946; join%[4]s; expect %[5]d; data %[1]s/data%[2]d; secret %[6]s; }\n"+
+		"http { access_log off; server { listen %[3]s%[2]d:8080; location / { proxy_pass http://app; } } %[7]s }\n",
+		s.dir, i, s.net, join, expect, s.secret, http)
+}
+
+// living is a node of a test.
+type living struct {
+	*Node
+	url    string
+	orders chan Order
+	ended  chan error
+	stderr *output
+}
+
+// begin starts a node with a configuration, and does not wait.
+func (s *site) begin(t *testing.T, i int, conf string) *living {
+	t.Helper()
+	file := filepath.Join(s.dir, fmt.Sprintf("n%d.conf", i))
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := &living{orders: make(chan Order, 1), ended: make(chan error, 1), stderr: &output{}, url: fmt.Sprintf("http://%s%d:8080/", s.net, i)}
+	ready := make(chan struct{})
+	var err error
+	l.Node, err = New(Options{File: file, Prefix: s.dir, ErrorLog: StderrLog, Version: "test", Stderr: l.stderr, Ready: func() error { close(ready); return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { l.ended <- l.Run(l.orders) }()
+	select {
+	case <-ready:
+	case err := <-l.ended:
+		t.Fatalf("node %d: %v\n%s", i, err, l.stderr)
+	case <-time.After(patience):
+		t.Fatalf("node %d does not start:\n%s", i, l.stderr)
+	}
+	t.Cleanup(func() { l.end(t) })
+	return l
+}
+
+// end stops a node.
+func (l *living) end(t *testing.T) {
+	t.Helper()
+	if l.orders == nil {
+		return
+	}
+	close(l.orders)
+	l.orders = nil
+	select {
+	case err := <-l.ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(2 * patience):
+		t.Fatalf("does not stop:\n%s", l.stderr)
+	}
+	if t.Failed() {
+		t.Logf("%s", l.stderr)
+	}
+}
+
+// eventually waits until what is wanted holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(2 * patience); !holds(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// get gives what a node answers to a request.
+func (l *living) get(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", l.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return err.Error()
+	}
+	defer reply.Body.Close()
+	return reply.Status + " " + reply.Header.Get("App")
+}
+
+// app starts an application that says its name.
+func app(t *testing.T, name string) (addr string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("App", name) }))
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}
+
+// propose has a change agreed on through a node.
+func (l *living) propose(t *testing.T, change consensus.Change) consensus.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	result, err := l.cluster.consensus.Load().Propose(ctx, consensus.Command{Actor: "test", Change: change})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// server is an address as a change of the upstream app names it.
+func appServer(addr string) *consensus.AddServer {
+	s := consensus.Server{Name: addr, Weight: 1, MaxFails: 1, FailTimeout: 10 * time.Second}
+	return &consensus.AddServer{Target: consensus.Target{Upstream: "app", ID: serverID("app", &s)}, Server: s}
+}
+
+// TestCluster: three nodes find each other, and what is changed on one holds on
+// all.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	one, two := app(t, "one"), app(t, "two")
+	http := "upstream app { zone app 64k; server " + one + " down; }"
+	var nodes []*living
+	for i := range 3 {
+		nodes = append(nodes, s.begin(t, i+1, s.conf(i+1, 3, http)))
+	}
+	for _, l := range nodes {
+		eventually(t, "a leader", func() bool { id, _ := l.cluster.consensus.Load().Leader(); return id != "" })
+		eventually(t, "three members", func() bool { return len(l.cluster.aliveNodes()) == 3 })
+	}
+	if r := nodes[1].propose(t, appServer(two)); r.Code != consensus.Accepted {
+		t.Fatalf("%+v", r)
+	}
+	for _, l := range nodes {
+		eventually(t, "the new server on "+l.url, func() bool { return l.get(t) == "200 OK two" })
+	}
+}
+
+// TestAlone: without a cluster no port is opened, and what is changed at run
+// time outlives the process if there is a data folder.
+func TestAlone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	one := app(t, "one")
+	conf := fmt.Sprintf("data %[1]s/data; pid %[1]s/pid; error_log stderr notice; events {} http { access_log off; upstream app { zone app 64k; server 127.0.0.1:1 down; }"+
+		" server { listen %[2]s1:8080; location / { proxy_pass http://app; } } }", s.dir, s.net)
+	for round := range 2 {
+		l := s.begin(t, 1, conf)
+		if l.cluster.link != nil || l.cluster.gossip.Load() != nil {
+			t.Fatal("a node that is alone speaks to others")
+		}
+		if round == 0 {
+			l.propose(t, appServer(one))
+		}
+		if got := l.get(t); got != "200 OK one" {
+			t.Errorf("round %d: %s", round, got)
+		}
+		l.end(t)
+	}
+}
+
+// TestDriftIsTold: nodes whose configurations differ say so, until they do not.
+func TestDriftIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	http := func(weight int) string {
+		return fmt.Sprintf("upstream app { zone app 64k; server 127.0.0.1:1 weight=%d; }", weight)
+	}
+	a, b := s.begin(t, 1, s.conf(1, 2, http(1))), s.begin(t, 2, s.conf(2, 2, http(2)))
+	a.stderr.wait(t, `the configuration of node "n2" differs from that of this node: upstream "app"`)
+	b.stderr.wait(t, `the configuration of node "n1" differs from that of this node: upstream "app"`)
+	if got := a.cluster.feed.drifts(); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	if err := os.WriteFile(b.opts.File, []byte(s.conf(2, 2, http(1))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.orders <- Order{Verb: Reload, Cause: "test"}
+	a.stderr.wait(t, `node "n2" has the configuration of this node again`)
+}

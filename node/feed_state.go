@@ -1,0 +1,168 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/consensus"
+	"github.com/weir-lb/weir/gossip"
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/node/link"
+)
+
+// adopt puts a newly agreed state in force on this node. Consensus calls it with
+// one state after the other.
+func (c *cluster) adopt(s *consensus.State) {
+	if c.feed != nil {
+		c.feed.adopt(s)
+	}
+	if c.gossip.Load() != nil {
+		c.adoptGossipKeys(s)
+		c.gossip.Load().SetApplied(s.Index())
+	}
+	if c.link != nil {
+		c.link.Recheck()
+	}
+}
+
+// adopt tells the balancer what has been agreed on.
+func (f *feed) adopt(s *consensus.State) {
+	overlay, changed, err := f.overlays.overlay(s)
+	if changed {
+		if failed := f.balancer.SetOverlay(overlay); failed != nil {
+			f.log.Logf(errorlog.Alert, 0, "agreed changes of upstreams: %v", failed)
+		}
+		f.follow(f.balancer.Queries())
+	}
+	if err != nil {
+		f.log.Logf(errorlog.Alert, 0, "agreed changes of upstreams: %v", err)
+	}
+	f.adoptKeys(s)
+	if len(f.overlays.news(s)) > 0 {
+		f.reassign()
+	}
+}
+
+// adoptKeys gives the balancer the agreed keys. A node that is alone and keeps
+// nothing goes on with those it makes itself.
+func (f *feed) adoptKeys(s *consensus.State) {
+	sticky, tickets := s.Ring(consensus.StickyRing), s.Ring(consensus.TicketRing)
+	if f.cluster == nil && len(sticky) == 0 {
+		return
+	}
+	if !sameRing(sticky, f.sticky) || f.sticky == nil {
+		keys, err := stickyKeys(sticky)
+		if err != nil {
+			f.log.Logf(errorlog.Alert, 0, "agreed keys: %v", err)
+		} else {
+			f.balancer.SetKeys(keys)
+		}
+	}
+	if !sameRing(tickets, f.tickets) {
+		f.balancer.SetTickets(ticketKeys(tickets))
+	}
+	f.sticky, f.tickets = append(consensus.Ring{}, sticky...), tickets
+}
+
+// sameRing tells whether two rings have the same keys in the same states.
+func sameRing(a, b consensus.Ring) bool {
+	return slices.EqualFunc(a, b, func(x, y consensus.Key) bool {
+		return x.ID == y.ID && x.State == y.State && bytes.Equal(x.Secret, y.Secret)
+	})
+}
+
+// gossipKeys gives the keys of gossip, the one that seals first: those that were
+// agreed on, or as long as there are none the one that follows from the secret.
+func gossipKeys(s *consensus.State, secret *link.Secret) [][]byte {
+	var list [][]byte
+	ring := s.Ring(consensus.GossipRing)
+	active := slices.IndexFunc(ring, func(k consensus.Key) bool { return k.State == consensus.KeyActive })
+	if active >= 0 {
+		list = append(list, ring[active].Secret)
+	} else {
+		list = append(list, secret.GossipKey())
+	}
+	for i := range ring {
+		if i != active {
+			list = append(list, ring[i].Secret)
+		}
+	}
+	return list
+}
+
+// adoptGossipKeys has gossip use the keys that a state gives it.
+func (c *cluster) adoptGossipKeys(s *consensus.State) {
+	c.keysMu.Lock()
+	defer c.keysMu.Unlock()
+	g, keys := c.gossip.Load(), gossipKeys(s, c.ground.secret)
+	if slices.EqualFunc(keys, c.keys, bytes.Equal) {
+		return
+	}
+	if err := changeGossipKeys(g, c.keys, keys); err != nil {
+		c.log.Logf(errorlog.Alert, 0, "agreed keys of gossip: %v", err)
+		return
+	}
+	c.keys = keys
+}
+
+func changeGossipKeys(g *gossip.Gossip, former, next [][]byte) error {
+	for _, key := range next {
+		if err := g.InstallKey(key); err != nil {
+			return err
+		}
+	}
+	if err := g.UseKey(next[0]); err != nil {
+		return err
+	}
+	for _, key := range former {
+		if !slices.ContainsFunc(next, func(k []byte) bool { return bytes.Equal(k, key) }) {
+			if err := g.RemoveKey(key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Times of taking over state files.
+const (
+	seedPause = time.Second
+	seedTurns = 5 // of looking, that a node lets the leader go first
+)
+
+// seed has the servers of state files agreed on, once: by the leader, or by
+// another node whose file the leader does not have. It ends when there is
+// nothing to be taken over.
+func (c *cluster) seed(ctx context.Context, cfg *config.Config) {
+	for turn := 0; ; turn++ {
+		state := c.state()
+		list := seeds(cfg, state)
+		if len(list) == 0 {
+			return
+		}
+		leader, _ := c.consensus.Load().Leader()
+		if state.Cluster().ID != "" && leader != "" && (leader == c.self() || turn >= seedTurns) {
+			c.proposeSeeds(ctx, list)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(seedPause):
+		}
+	}
+}
+
+func (c *cluster) proposeSeeds(ctx context.Context, list []*consensus.Batch) {
+	for _, batch := range list {
+		result, err := c.consensus.Load().Propose(ctx, consensus.Command{Actor: "state file", Change: batch})
+		if err == nil && result.Code != consensus.Accepted {
+			c.log.Logf(errorlog.Error, 0, "taking over a state file: %s", result.Reason)
+		}
+		if err != nil || result.Code != consensus.Accepted {
+			return
+		}
+	}
+}
