@@ -22,7 +22,8 @@ type Meta struct {
 
 const (
 	metaVersion = 1
-	metaLimit   = 512 // of memberlist
+	metaLimit   = 512                  // of memberlist
+	metaText    = (metaLimit-12)/2 - 1 // of each text
 )
 
 // encode packs it into at most metaLimit bytes, whatever the texts are.
@@ -37,9 +38,8 @@ func (m Meta) encode() []byte {
 		}
 	}
 	b = append(b, flags)
-	const texts = (metaLimit - 12) / 2
-	b = appendText(b, m.Name[:min(len(m.Name), texts-1)])
-	return appendText(b, m.Link[:min(len(m.Link), texts-1)])
+	b = appendText(b, m.Name[:min(len(m.Name), metaText)])
+	return appendText(b, m.Link[:min(len(m.Link), metaText)])
 }
 
 // decodeMeta is the counterpart of encode. What a newer version has added at the end is passed over.
@@ -55,7 +55,7 @@ func decodeMeta(b []byte) (Meta, error) {
 	flags := r.byte()
 	m.Ready, m.Draining, m.Restarting = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	m.Name, m.Link = r.text(), r.text()
-	if r.bad {
+	if r.bad || max(len(m.Name), len(m.Link)) > metaText {
 		return Meta{}, errMalformed
 	}
 	return m, nil

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 const (
 	quietFor    = 10 * time.Minute // between two lines about the same
 	talkersKept = 1024
+	hostsTold   = 10 // lines about the same from different addresses in that time: those of packets can be forged
 )
 
 // journal writes the log of this package: one line for each kind of trouble with each address, repeated only after a
@@ -24,38 +26,49 @@ type journal struct {
 	told   map[string]*telling
 }
 
+// telling is what has been written with one key since a time.
 type telling struct {
 	at     time.Time
+	lines  int
 	untold int
 }
 
 // tell writes a line, unless one with the same key has just been written.
 func (j *journal) tell(level, key, text string) {
-	now := time.Now()
-	j.mu.Lock()
-	t := j.told[key]
-	if t == nil {
-		if len(j.told) >= talkersKept {
-			clear(j.told)
-		}
-		t = &telling{}
-		j.told[key] = t
+	if untold, may := j.may(key, 1); may {
+		j.put(level, text, untold)
 	}
-	quiet := now.Sub(t.at) < quietFor && !t.at.IsZero()
-	untold := t.untold
-	if quiet {
-		t.untold++
-	} else {
-		t.at, t.untold = now, 0
-	}
-	j.mu.Unlock()
-	if quiet {
-		return
-	}
+}
+
+func (j *journal) put(level, text string, untold int) {
 	if untold > 0 {
 		text += fmt.Sprintf(" (and %d more since the last line about it)", untold)
 	}
 	j.write(level, text)
+}
+
+// may reports whether there may be one more line with a key, and how many there would have been before it.
+func (j *journal) may(key string, lines int) (untold int, may bool) {
+	now := time.Now()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	t := j.told[key]
+	if t == nil || now.Sub(t.at) >= quietFor {
+		if t != nil {
+			untold = t.untold
+		}
+		if len(j.told) >= talkersKept {
+			maps.DeleteFunc(j.told, func(_ string, t *telling) bool { return t.lines <= 1 })
+		}
+		t = &telling{at: now}
+		j.told[key] = t
+	}
+	if t.lines >= lines {
+		t.untold++
+		return 0, false
+	}
+	t.lines++
+	return untold, true
 }
 
 // refuse counts something that came from outside and tells of it.
@@ -65,7 +78,13 @@ func (j *journal) refuse(counter *atomic.Uint64, from, why string) {
 	if err != nil {
 		host = from
 	}
-	j.tell("warn", host+" "+why, fmt.Sprintf("gossip: refused what came from %s: %s", from, why))
+	again, first := j.may(host+" "+why, 1)
+	if !first {
+		return
+	}
+	if others, may := j.may(why, hostsTold); may {
+		j.put("warn", fmt.Sprintf("gossip: refused what came from %s: %s", from, why), again+others)
+	}
 }
 
 // Write takes the lines of memberlist's log. Most are of no use to anyone but its authors.

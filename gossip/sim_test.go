@@ -37,7 +37,24 @@ type host struct {
 	conns   map[*simConn]bool
 	closed  chan struct{}
 	sent    atomic.Int64 // bytes
-	count   atomic.Int64 // packets
+
+	recording bool // of packets that come
+	recorded  []*memberlist.Packet
+}
+
+// record begins or ends to keep the packets that come.
+func (h *host) record(on bool) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	h.recording = on
+}
+
+// replay lets those come again, and tells how many they are.
+func (h *host) replay() int {
+	for _, p := range h.recorded {
+		h.packets <- p
+	}
+	return len(h.recorded)
 }
 
 const (
@@ -111,12 +128,14 @@ func (h *host) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	h.sent.Add(int64(len(b)))
-	h.count.Add(1)
 	to := n.reach(h, a.Addr)
 	if to == nil || !n.udp || n.rng.Float64() < n.loss {
 		return time.Now(), nil
 	}
 	p := append([]byte(nil), b...)
+	if to.recording {
+		to.recorded = append(to.recorded, &memberlist.Packet{Buf: append([]byte(nil), b...), From: h.addr})
+	}
 	time.AfterFunc(simDelay+time.Duration(n.rng.Int64N(int64(2*simDelay))), func() {
 		select {
 		case to.packets <- &memberlist.Packet{Buf: p, From: h.addr, Timestamp: time.Now()}:
@@ -258,7 +277,14 @@ type simulation struct {
 // begin starts the i-th node with the number of its run.
 func (s *simulation) begin(i int, boot uint64) *simNode {
 	s.t.Helper()
-	h := s.net.connect(i)
+	s.nodes[i] = s.start(i, i, boot)
+	return s.nodes[i]
+}
+
+// start starts one with the i-th identity at some place of the network.
+func (s *simulation) start(i, at int, boot uint64) *simNode {
+	s.t.Helper()
+	h := s.net.connect(at)
 	n := &simNode{testNode: &testNode{}, host: h, i: i}
 	o := Options{
 		ID: idOf(i), Cluster: "shop", Keys: [][]byte{keyOf(1)}, Large: len(s.nodes) > 32, Stream: h, Transport: h,
@@ -277,7 +303,6 @@ func (s *simulation) begin(i int, boot uint64) *simNode {
 		s.t.Fatal(err)
 	}
 	n.Gossip = g
-	s.nodes[i] = n
 	return n
 }
 

@@ -76,7 +76,7 @@ func (g *Gossip) accept() {
 				return
 			}
 			if err := t.run(); errors.Is(err, errMalformed) || errors.Is(err, errOversized) {
-				g.journal.refuse(&g.counts.malformed, conn.RemoteAddr().String(), err.Error())
+				g.journal.refuse(&g.counts.malformed, conn.RemoteAddr().String(), "node "+t.other.id.String()+": "+err.Error())
 			}
 		})
 		if !welcomed {

@@ -123,7 +123,7 @@ func TestSmallClusters(t *testing.T) {
 					s.verdicts(100).within(t, "one verdict", 100*time.Millisecond, 200*time.Millisecond)
 					took, perNode := s.storm(1000, 1)
 					cheap(t, "1,000 verdicts of one", took, perNode)
-					took, perNode = s.storm(nodes*200, nodes)
+					took, perNode = s.storm(1000/nodes*nodes, nodes)
 					cheap(t, "1,000 verdicts of all", took, perNode)
 					s.net.lose(0.2)
 					s.verdicts(100).within(t, "one verdict, 20 % lost", 600*time.Millisecond, 2500*time.Millisecond)
