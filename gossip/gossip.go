@@ -32,6 +32,7 @@ type Gossip struct {
 	applied atomic.Uint64
 	load    atomic.Uint32
 	agreed  atomic.Int64 // when a comparison last found no difference; ns since 1970
+	pinged  atomic.Int64 // when a digest last came in a packet; ns since 1970
 	met     atomic.Int64 // when lists of members were last compared; ns since 1970
 
 	inbox chan []byte   // packets, on the way to the table

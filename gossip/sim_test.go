@@ -272,6 +272,8 @@ type simulation struct {
 	nodes []*simNode
 	key   uint64
 	heard atomic.Pointer[waiting]
+	// change makes the options of a node others than usual.
+	change func(*Options)
 }
 
 // begin starts the i-th node with the number of its run.
@@ -297,6 +299,9 @@ func (s *simulation) start(i, at int, boot uint64) *simNode {
 		if w := s.heard.Load(); w != nil {
 			w.note(i, list)
 		}
+	}
+	if s.change != nil {
+		s.change(&o)
 	}
 	g, err := Open(o)
 	if err != nil {

@@ -27,11 +27,15 @@ func (g *Gossip) Put(kind uint8, key uint64, value []byte) error {
 
 func (g *Gossip) say(e entry) {
 	b, news := g.table.say(e)
-	switch {
-	case !news || len(g.roll.others()) == 0: // a node that joins asks for all
-	case g.rumors.add(b, time.Now(), true):
+	if !news || len(g.roll.others()) == 0 { // a node that joins asks for all
+		return
+	}
+	now := time.Now()
+	byPacket := g.rumors.add(b, now, true)
+	if byPacket {
 		signal(g.hot)
-	default:
+	}
+	if !byPacket || now.UnixNano()-g.pinged.Load() > int64(deaf) {
 		signal(g.bulk)
 	}
 }

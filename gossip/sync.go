@@ -13,6 +13,7 @@ const (
 	askAgain  = 300 * time.Millisecond // what one member was asked for, others are not asked for meanwhile
 	meetAgain = time.Second
 	housework = 500 * time.Millisecond
+	deaf      = 4 * time.Second // without a digest, packets are taken to be lost
 	doubt     = 2 * time.Second // without agreement, a comparison by stream is made even if no digest comes
 )
 
@@ -32,6 +33,7 @@ func (g *Gossip) digest() digest {
 
 // heard compares with the digest of a member, and asks it where they differ.
 func (g *Gossip) heard(id nodeID, d digest) {
+	g.pinged.Store(time.Now().UnixNano())
 	g.roll.change(id, func(m *Member) {
 		if m.Boot == d.boot {
 			m.Load, m.Applied = d.load, max(m.Applied, d.applied)

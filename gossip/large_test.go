@@ -1,0 +1,43 @@
+//go:build !race
+
+// Fifty nodes are too much for the race detector; TestFourNeighbours has enough of them for it.
+
+package gossip
+
+import (
+	"testing"
+	"time"
+)
+
+// TestLargeCluster: the same among fifty nodes, where each is told by a few others.
+func TestLargeCluster(t *testing.T) {
+	inFakeTime(t, func(t *testing.T) {
+		simulate(t, 50, 50, func(s *simulation) {
+			s.verdicts(20).within(t, "one verdict", 400*time.Millisecond, 1500*time.Millisecond)
+			took, perNode := s.storm(1000, 50)
+			cheap(t, "1,000 verdicts of all", took, perNode)
+			took, perNode = s.storm(1000, 1)
+			cheap(t, "1,000 verdicts of one", took, perNode)
+			s.net.lose(0.2)
+			s.verdicts(10).within(t, "one verdict, 20 % lost", 600*time.Millisecond, 2500*time.Millisecond)
+		})
+	})
+}
+
+// TestJoinStorm: fifty nodes that all start at once know each other soon, also where packets get lost.
+func TestJoinStorm(t *testing.T) {
+	inFakeTime(t, func(t *testing.T) {
+		s := &simulation{t: t, net: newNetwork(3), nodes: make([]*simNode, 50)}
+		s.net.lose(0.2)
+		for i := range s.nodes {
+			s.begin(i, 1)
+		}
+		defer s.end()
+		for _, n := range s.nodes {
+			go n.Seek(t.Context(), func() []string { // three seeds, as one would write them
+				return []string{s.nodes[0].addr, s.nodes[1].addr, s.nodes[2].addr}
+			})
+		}
+		s.await("everyone knows everyone", 15*time.Second, func(n *simNode) bool { return n.sees(50) })
+	})
+}
