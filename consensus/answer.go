@@ -39,7 +39,7 @@ type Answer struct {
 // every node.
 func (s *State) Answers(f func(Answer)) {
 	for _, p := range s.answers {
-		f(p.Value)
+		f(*p.Value)
 	}
 }
 

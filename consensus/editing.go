@@ -58,7 +58,7 @@ func (a *AddServer) apply(d *draft) *refusal {
 	if r != nil {
 		return r
 	}
-	n := Addition{Created: e.place(d.index), Modified: d.index, Server: a.Server}
+	n := Addition{Created: max(d.index, e.Last+1), Modified: d.index, Server: a.Server} // those of one batch have the same index
 	if old, ok := e.Added.get(a.ID); ok {
 		switch {
 		case old.Server == a.Server:
@@ -68,20 +68,12 @@ func (a *AddServer) apply(d *draft) *refusal {
 		}
 		n.Created = old.Created
 	}
+	e.Last = max(e.Last, n.Created)
 	e.Added = e.Added.with(a.ID, n)
 	e.Removed = e.Removed.without(a.ID)
 	e.Changed = e.Changed.without(a.ID) // the addition says all there is to say
 	a.close(d, e)
 	return nil
-}
-
-// place is that of a server which is added at an index: behind all others, of
-// which those of one batch have the same index.
-func (e *Edits) place(index uint64) uint64 {
-	for _, p := range e.Added {
-		index = max(index, p.Value.Created+1)
-	}
-	return index
 }
 
 // EditServer changes parameters of a server.

@@ -29,7 +29,7 @@ type Node struct {
 // Nodes calls f with every node that ever joined, sorted by id.
 func (s *State) Nodes(f func(NodeID, Node)) {
 	for _, p := range s.nodes {
-		f(p.Key, p.Value)
+		f(p.Key, *p.Value)
 	}
 }
 

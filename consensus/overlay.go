@@ -12,6 +12,7 @@ type ServerID uint64
 // Edits are what has been agreed on about one upstream.
 type Edits struct {
 	Modified uint64                    `json:"modified"`         // index of the last change
+	Last     uint64                    `json:"last,omitempty"`   // the latest place that was given to a server, see Addition.Created
 	Seeded   bool                      `json:"seeded,omitempty"` // the servers of its state file are among Added
 	Added    table[ServerID, Addition] `json:"added,omitempty"`
 	Changed  table[ServerID, Changed]  `json:"changed,omitempty"`
@@ -91,7 +92,7 @@ type Order struct {
 // order of their names.
 func (s *State) Upstreams(f func(name string, e Edits)) {
 	for _, p := range s.upstreams {
-		f(p.Key, p.Value)
+		f(p.Key, *p.Value)
 	}
 }
 
@@ -101,7 +102,7 @@ func (s *State) Upstream(name string) (Edits, bool) { return s.upstreams.get(nam
 // Each calls f with every entry, sorted by key.
 func (t table[K, V]) Each(f func(key K, value V)) {
 	for _, p := range t {
-		f(p.Key, p.Value)
+		f(p.Key, *p.Value)
 	}
 }
 

@@ -186,7 +186,7 @@ func (s *State) take(kind byte, text []byte) error {
 		if err := strictly(text, &p); err != nil {
 			return err
 		}
-		if e := p.Value; !e.Added.sorted() || !e.Changed.sorted() || !e.Removed.sorted() || !e.Orders.sorted() {
+		if e := p.Value; e == nil || !e.Added.sorted() || !e.Changed.sorted() || !e.Removed.sorted() || !e.Orders.sorted() {
 			return errors.New("servers are out of order")
 		}
 		s.upstreams = append(s.upstreams, p)
@@ -194,7 +194,7 @@ func (s *State) take(kind byte, text []byte) error {
 	case recordAnswer:
 		var a Answer
 		err := strictly(text, &a)
-		s.answers = append(s.answers, pair[string, Answer]{a.key(), a})
+		s.answers = append(s.answers, pair[string, Answer]{a.key(), &a})
 		return err
 	case recordRing:
 		var r ringRecord

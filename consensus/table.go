@@ -7,12 +7,12 @@ import (
 
 // table is a map that never changes: with and without return another one. It is
 // sorted by its keys, so that equal tables have equal bytes. Writes copy the
-// whole, which is a fraction of what agreeing on them takes.
+// whole but for the values, which is a fraction of what agreeing on them takes.
 type table[K cmp.Ordered, V any] []pair[K, V]
 
 type pair[K cmp.Ordered, V any] struct {
-	Key   K `json:"k"`
-	Value V `json:"v"`
+	Key   K  `json:"k"`
+	Value *V `json:"v"`
 }
 
 func (t table[K, V]) find(key K) (int, bool) {
@@ -21,7 +21,7 @@ func (t table[K, V]) find(key K) (int, bool) {
 
 func (t table[K, V]) get(key K) (value V, ok bool) {
 	if i, ok := t.find(key); ok {
-		return t[i].Value, true
+		return *t[i].Value, true
 	}
 	return value, false
 }
@@ -29,7 +29,7 @@ func (t table[K, V]) get(key K) (value V, ok bool) {
 func (t table[K, V]) with(key K, value V) table[K, V] {
 	i, found := t.find(key)
 	next := make(table[K, V], 0, len(t)+1)
-	next = append(append(next, t[:i]...), pair[K, V]{key, value})
+	next = append(append(next, t[:i]...), pair[K, V]{key, &value})
 	if found {
 		i++
 	}
@@ -49,8 +49,8 @@ func (t table[K, V]) without(key K) table[K, V] {
 
 // sorted reports whether a table that was read is one.
 func (t table[K, V]) sorted() bool {
-	for i := 1; i < len(t); i++ {
-		if cmp.Compare(t[i-1].Key, t[i].Key) >= 0 {
+	for i := range t {
+		if t[i].Value == nil || i > 0 && cmp.Compare(t[i-1].Key, t[i].Key) >= 0 {
 			return false
 		}
 	}
