@@ -1,8 +1,10 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
@@ -88,6 +90,7 @@ func editsOf(name string, e *consensus.Edits) (out upstream.Edits, failed error)
 		}
 		out.Added = append(out.Added, upstream.Addition{Index: a.Created, Server: server})
 	})
+	slices.SortFunc(out.Added, func(a, b upstream.Addition) int { return cmp.Compare(a.Index, b.Index) })
 	out.Changed, out.Removed = map[upstream.ServerID]upstream.Edit{}, map[upstream.ServerID]bool{}
 	e.Changed.Each(func(id consensus.ServerID, c consensus.Changed) {
 		out.Changed[upstream.ServerID(id)] = upstream.Edit(c.Edit)

@@ -26,8 +26,8 @@ type Edits struct {
 	// a state file: what the file says besides is out of date.
 	Seeded bool
 	// Added are servers that no configuration names. Whatever their order
-	// here, that of their indexes counts, behind the lines of the file. One with
-	// the id of a line takes the place of that line.
+	// here, that of their indexes counts, behind the lines of the file; to have
+	// them in it is quicker. One with the id of a line takes the place of that line.
 	Added []Addition
 	// Changed are parameters of lines, by Server.LineID.
 	Changed map[ServerID]Edit
@@ -101,22 +101,25 @@ func (e *Edits) over(cfg *Config) []Server {
 	case len(e.Added) == 0 && len(e.Changed) == 0 && len(e.Removed) == 0:
 		return written
 	}
-	added := slices.SortedStableFunc(slices.Values(e.Added), func(a, b Addition) int { return cmp.Compare(a.Index, b.Index) })
-	instead := map[ServerID]*Addition{} // of a line
+	added := e.Added
+	if byIndex := func(a, b Addition) int { return cmp.Compare(a.Index, b.Index) }; !slices.IsSortedFunc(added, byIndex) {
+		added = slices.SortedStableFunc(slices.Values(added), byIndex)
+	}
+	instead, placed := map[ServerID]int{}, map[int]bool{} // positions in added: for a line, and those that have its place
 	if len(written) > 0 {
 		for i := range added {
-			instead[added[i].Server.LineID(cfg.Name)] = &added[i]
+			instead[added[i].Server.LineID(cfg.Name)] = i
 		}
 	}
-	var lines []Server
+	lines := make([]Server, 0, len(written)+len(added))
 	for _, line := range written {
 		id := line.LineID(cfg.Name)
 		if e.Removed[id] {
 			continue
 		}
-		if a := instead[id]; a != nil {
-			line = a.Server.orElse(line, cfg.Method)
-			a.Server.Weight = 0 // it has its place
+		if i, ok := instead[id]; ok && !placed[i] {
+			line = added[i].Server.orElse(line, cfg.Method)
+			placed[i] = true
 		}
 		if edit, ok := e.Changed[id]; ok {
 			changed := line
@@ -125,9 +128,9 @@ func (e *Edits) over(cfg *Config) []Server {
 		}
 		lines = append(lines, line)
 	}
-	for _, a := range added {
-		if a.Server.fits(cfg.Method) {
-			lines = append(lines, a.Server)
+	for i := range added {
+		if !placed[i] && added[i].Server.fits(cfg.Method) {
+			lines = append(lines, added[i].Server)
 		}
 	}
 	return lines
