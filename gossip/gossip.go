@@ -136,7 +136,8 @@ func (g *Gossip) Members() []Member { return g.roll.all() }
 // Stats returns what has been counted.
 func (g *Gossip) Stats() Stats { return g.counts.stats() }
 
-// SetMeta tells all members something new of this node. Boot stays what it was at Open.
+// SetMeta tells all members something new of this node, and waits until it is on its way, at most a second. Boot stays
+// what it was at Open.
 func (g *Gossip) SetMeta(m Meta) {
 	m.Boot = g.o.Meta.Boot
 	if old := g.meta.Swap(&m); *old == m {

@@ -18,31 +18,47 @@ const DefaultPort = 7946
 // Join contacts nodes and takes over what they know, so that soon everyone knows everyone. A target is an address or a
 // name, each with a port or without, or the name of SRV records, which begins with an underscore. It returns how many
 // nodes answered, and an error if none did; then it may be tried again.
+// It does all at once, so that one that does not answer holds up no other.
 func (g *Gossip) Join(ctx context.Context, targets []string) (answered int, err error) {
-	var failed error
+	type result struct {
+		n   int
+		err error
+	}
+	results := make(chan result, len(targets))
 	for _, target := range targets {
-		addrs, err := resolve(ctx, target)
-		if err != nil {
-			failed = errors.Join(failed, err)
-		}
-		for _, addr := range addrs {
-			if addr == g.Addr() {
-				continue
-			}
-			if ctx.Err() != nil {
-				return answered, errors.Join(failed, ctx.Err())
-			}
-			n, err := g.list.Join([]string{addr})
-			if err != nil {
-				failed = errors.Join(failed, fmt.Errorf("joining %s: %w", addr, err))
-			}
-			answered += n
+		go func() {
+			n, err := g.join(ctx, target)
+			results <- result{n, err}
+		}()
+	}
+	for range targets {
+		select {
+		case r := <-results:
+			answered, err = answered+r.n, errors.Join(err, r.err)
+		case <-ctx.Done():
+			return answered, errors.Join(err, ctx.Err())
 		}
 	}
 	if answered > 0 {
-		failed = nil
+		return answered, nil
 	}
-	return answered, failed
+	return 0, err
+}
+
+// join contacts all nodes behind one target.
+func (g *Gossip) join(ctx context.Context, target string) (answered int, err error) {
+	addrs, err := resolve(ctx, target)
+	for _, addr := range addrs {
+		if addr == g.Addr() || ctx.Err() != nil {
+			continue
+		}
+		n, bad := g.list.Join([]string{addr})
+		if bad != nil {
+			err = errors.Join(err, fmt.Errorf("joining %s: %w", addr, bad))
+		}
+		answered += n
+	}
+	return answered, err
 }
 
 // resolve finds the addresses of a target.

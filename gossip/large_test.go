@@ -13,6 +13,12 @@ import (
 func TestLargeCluster(t *testing.T) {
 	inFakeTime(t, func(t *testing.T) {
 		simulate(t, 50, 50, func(s *simulation) {
+			// Reports that stand cost nothing; a node hears of the others all the same.
+			before := s.sent()
+			s.pause(time.Minute)
+			if perSecond := (s.sent() - before) / 60 / int64(len(s.nodes)); perSecond > 2000 {
+				t.Errorf("%d bytes per node and second when nothing happens", perSecond)
+			}
 			s.verdicts(20).within(t, "one verdict", 400*time.Millisecond, 1500*time.Millisecond)
 			took, perNode := s.storm(1000, 50)
 			cheap(t, "1,000 verdicts of all", took, perNode)
@@ -20,6 +26,11 @@ func TestLargeCluster(t *testing.T) {
 			cheap(t, "1,000 verdicts of one", took, perNode)
 			s.net.lose(0.2)
 			s.verdicts(10).within(t, "one verdict, 20 % lost", 600*time.Millisecond, 2500*time.Millisecond)
+			s.net.lose(0)
+			s.nodes[7].Close()
+			died := time.Now()
+			s.await("the dead node is missed", 20*time.Second, func(n *simNode) bool { return n.i == 7 || n.sees(49) })
+			t.Logf("a dead node is known to all after %s", time.Since(died))
 		})
 	})
 }

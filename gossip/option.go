@@ -43,7 +43,7 @@ type Options struct {
 
 	// The callbacks run one after another, never at the same time. All are optional.
 
-	OnMembers func([]Member) // all known, alive or not, whenever something of one changes
+	OnMembers func([]Member) // all known, alive or not, whenever something of one changes, be it Applied
 	OnReports func([]Report) // newer reports of other nodes, in any order
 	OnRecords func([]Record) // the same of what others told with Put
 	// OnFresh tells which nodes are alive at a time when all that they have said is known to be here. As long as it

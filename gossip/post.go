@@ -27,18 +27,31 @@ type outbox struct {
 	last  uint64
 }
 
-// put adds a payload, unless there is no room for it.
-func (o *outbox) put(kind uint8, payload []byte, size int) bool {
+// letter is what a post brings.
+type letter struct {
+	kind    uint8
+	payload []byte
+	size    int // in sessions
+}
+
+// put adds letters, or none of them if there is no room for all.
+func (o *outbox) put(letters []letter) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.bytes+len(payload) > outboxLimit {
+	total := 0
+	for _, l := range letters {
+		total += len(l.payload)
+	}
+	if o.bytes+total > outboxLimit {
 		return false
 	}
-	o.last++
-	f := binary.AppendUvarint(frame(framePost), o.last)
-	f = seal(append(append(f, kind), payload...))
-	o.posts = append(o.posts, post{o.last, f, size})
-	o.bytes += len(f)
+	for _, l := range letters {
+		o.last++
+		f := binary.AppendUvarint(frame(framePost), o.last)
+		f = seal(append(append(f, l.kind), l.payload...))
+		o.posts = append(o.posts, post{o.last, f, l.size})
+		o.bytes += len(f)
+	}
 	return true
 }
 

@@ -25,6 +25,12 @@ const (
 // names those whose queue has no room, which get none of these sessions, and it may be tried again then. Ids of nodes
 // that are not members are passed over.
 func (g *Gossip) SendSessions(to []string, zone string, list []Session) error {
+	var posts []letter
+	for rest := list; len(rest) > 0; {
+		some := rest[:min(len(rest), sessionsAtOnce)]
+		rest = rest[len(some):]
+		posts = append(posts, letter{postSessions, encodeSessions(zone, some), len(some)})
+	}
 	var full []string
 	for _, name := range to {
 		id, err := parseID(name)
@@ -32,14 +38,9 @@ func (g *Gossip) SendSessions(to []string, zone string, list []Session) error {
 			continue
 		}
 		c := g.courier(id)
-		for rest := list; len(rest) > 0; {
-			some := rest[:min(len(rest), sessionsAtOnce)]
-			rest = rest[len(some):]
-			if !c.outbox.put(postSessions, encodeSessions(zone, some), len(some)) {
-				g.counts.sessionDrop.Add(uint64(len(some) + len(rest)))
-				full = append(full, name)
-				break
-			}
+		if !c.outbox.put(posts) {
+			g.counts.sessionDrop.Add(uint64(len(list)))
+			full = append(full, name)
 		}
 		c.need()
 	}

@@ -287,6 +287,16 @@ func (c *cluster) presence() map[consensus.NodeID]uint64 {
 	return list
 }
 
+// knownNodes is how many nodes the cluster has, without those that were removed.
+func (c *cluster) knownNodes() (n int) {
+	c.state().Nodes(func(_ consensus.NodeID, node consensus.Node) {
+		if !node.Removed {
+			n++
+		}
+	})
+	return n
+}
+
 func (c *cluster) openGossip() error {
 	g := c.ground
 	meta := gossip.Meta{
@@ -297,6 +307,7 @@ func (c *cluster) openGossip() error {
 	c.keys = gossipKeys(c.state(), g.secret)
 	opened, err := gossip.Open(gossip.Options{
 		ID: g.identity.ID, Cluster: g.conf.Name, Listen: g.conf.Listen, Keys: c.keys, Meta: meta,
+		Large:  max(g.conf.Expect, c.knownNodes()) > 32,
 		Stream: c.link.Sync(),
 		Who:    func(conn net.Conn) string { return conn.(*link.Conn).Peer().ID },
 		Admit:  c.admitMember,
