@@ -210,6 +210,7 @@ func librariesHaveOneHome(t *testing.T, h house) {
 		"github.com/hashicorp/raft-boltdb":   {"consensus"},
 		"github.com/hashicorp/go-hclog":      {"consensus"},
 		"go.etcd.io/bbolt":                   {"consensus"},
+		"github.com/anishathalye/porcupine":  {"consensus", "cluster-test"},
 		"github.com/miekg/dns":               {"discovery", "discovery/dnstest"},
 		"golang.org/x/net/http2":             {"lb/http2"},
 		"github.com/pires/go-proxyproto":     {"lb/listen"},

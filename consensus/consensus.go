@@ -52,8 +52,10 @@ type Options struct {
 	// Timeouts may be left zero.
 	Timeouts Timeouts
 
-	free func(dir string) (uint64, error) // of the disk, in bytes; tests have their own
-	wrap func(store) store                // around the store below the guard; of tests
+	free   func(dir string) (uint64, error) // of the disk, in bytes; tests have their own
+	wrap   func(store) store                // around the store below the guard; of tests
+	decode func([]byte) (Command, error)    // as this program understands commands
+	now    func() time.Time                 // the leader's patience with nodes, and ages of keys, go by it
 }
 
 // Stream carries connections between nodes, each authenticated by both sides.
@@ -158,6 +160,12 @@ func Open(o Options) (*Consensus, error) {
 	}
 	if o.free == nil {
 		o.free = freeSpace
+	}
+	if o.decode == nil {
+		o.decode = Decode
+	}
+	if o.now == nil {
+		o.now = time.Now
 	}
 	c := &Consensus{o: o, board: newBoard(), why: errStarting}
 	c.ctx, c.cancel = context.WithCancel(context.Background())

@@ -1,11 +1,13 @@
 package consensus
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -95,7 +97,7 @@ func (c *Consensus) nextChange(i *instance) Change {
 			continue
 		}
 		ring := s.Ring(kind)
-		if change := ring.Due(kind, time.Now(), c.appliedByAll(), FreshKey(ring)); change != nil {
+		if change := ring.Due(kind, c.o.now(), c.appliedByAll(), FreshKey(ring)); change != nil {
 			return change
 		}
 	}
@@ -149,7 +151,7 @@ func (a *attendance) look(c *Consensus, i *instance) {
 	if c.o.Presence == nil {
 		return
 	}
-	now, present, index := time.Now(), c.o.Presence(), i.machine.state().Index()
+	now, present, index := c.o.now(), c.o.Presence(), i.machine.state().Index()
 	note := func(id NodeID) {
 		applied, ok := present[id]
 		alive := ok && applied+lagLimit >= index || id == c.o.ID
@@ -187,30 +189,38 @@ func (c *Consensus) nextVote(ctx context.Context, i *instance, seen *attendance)
 			return true, i.enter(server{s.id, n.Addr, s.voter})
 		}
 	}
-	var list []Attendance
 	missing := server{}
 	state.Nodes(func(id NodeID, n Node) {
-		s, in := servers[id]
-		switch {
-		case n.Removed:
-		case !in:
+		if _, in := servers[id]; !in && !n.Removed {
 			missing = server{id: id, addr: n.Addr}
-		default:
-			was := seen.since[id]
-			list = append(list, Attendance{ID: id, Voter: s.voter, Leader: id == c.o.ID, Alive: was.alive, For: time.Since(was.at)})
 		}
 	})
 	if missing.id != "" {
 		return true, i.enter(missing)
 	}
+	return c.vote(ctx, i, servers, seen)
+}
+
+// vote takes the next step that gives or takes a vote. Nodes that have not
+// announced themselves yet count as well: they are about to.
+func (c *Consensus) vote(ctx context.Context, i *instance, servers map[NodeID]server, seen *attendance) (took bool, err error) {
+	var list []Attendance
+	for id, s := range servers {
+		was := seen.since[id]
+		list = append(list, Attendance{ID: id, Voter: s.voter, Leader: id == c.o.ID, Alive: was.alive, For: c.o.now().Sub(was.at)})
+	}
+	slices.SortFunc(list, func(a, b Attendance) int { return cmp.Compare(a.ID, b.ID) })
 	step := NextStep(list)
-	switch step.Kind {
-	case StepPromote:
+	_, announced := i.machine.state().Node(step.ID)
+	switch {
+	case step.Kind == StepPromote:
 		return true, i.enter(server{step.ID, servers[step.ID].addr, true})
-	case StepDemote:
+	case step.Kind == StepDemote:
 		return true, i.raft.DemoteVoter(raft.ServerID(step.ID), 0, c.o.Timeouts.Write).Error()
-	case StepRemove:
+	case step.Kind == StepRemove && announced:
 		return true, i.agree(ctx, &RemoveNode{ID: step.ID})
+	case step.Kind == StepRemove:
+		return true, i.remove(step.ID)
 	}
 	return false, nil
 }

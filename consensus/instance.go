@@ -41,7 +41,7 @@ func openInstance(o *Options, b *board, mux *streamMux, news *bell) (*instance, 
 	}
 	i.guard = newGuard(under, o.Timeouts.Store, i.fault)
 	i.machine = newMachine(i.fault)
-	i.machine.publish = i.publisher(b)
+	i.machine.publish, i.machine.decode = i.publisher(b), o.decode
 	if i.existed, err = raft.HasExistingState(i.guard, i.guard, snapshots); err != nil {
 		return nil, errors.Join(err, i.closeFiles())
 	}

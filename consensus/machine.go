@@ -14,7 +14,8 @@ import (
 type machine struct {
 	current atomic.Pointer[State]
 	faulted atomic.Bool
-	fault   func(error)  // told once why the machine has stopped
+	fault   func(error) // told once why the machine has stopped
+	decode  func([]byte) (Command, error)
 	publish func(*State) // told of each state; nil: nobody is
 }
 
@@ -22,7 +23,7 @@ type machine struct {
 var errStopped = errors.New("the log could not be followed any further")
 
 func newMachine(fault func(error)) *machine {
-	m := &machine{fault: fault}
+	m := &machine{fault: fault, decode: Decode}
 	m.current.Store(&State{})
 	return m
 }
@@ -36,7 +37,7 @@ func (m *machine) Apply(l *raft.Log) any {
 	if m.faulted.Load() {
 		return errStopped
 	}
-	c, err := Decode(l.Data)
+	c, err := m.decode(l.Data)
 	if err != nil {
 		return m.stop(fmt.Errorf("log entry %d: %w", l.Index, err))
 	}
