@@ -122,6 +122,10 @@ func (c *Consensus) greet(of *hello) *hello {
 		if n, ok := s.Node(of.ID); ok {
 			h.KnownBoot, h.KnownRun, h.Removed = n.Boot, n.Run, n.Removed
 		}
+		if of.Join != nil && h.ClusterID != "" { // tried on a state that nobody else sees
+			_, r := s.Apply(Command{Change: of.Join}, s.Index()+1, s.Now())
+			h.Refusal = r.Reason
+		}
 	}
 	return h
 }
@@ -132,6 +136,7 @@ func (c *Consensus) greetings(ctx context.Context) (list []hello) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeouts.Heartbeat)
 	defer cancel()
 	m := message{Kind: askHello, Hello: c.greet(nil)}
+	m.Hello.Join = c.joining()
 	targets := c.o.Targets()
 	slices.Sort(targets)
 	var mu sync.Mutex

@@ -94,7 +94,7 @@ func (c *Consensus) announce() {
 			c.o.Log.Warn(told)
 		}
 		pause := c.formPause()
-		if done {
+		if done { // or is, as soon as the log has come this far
 			pause = idlePause
 		}
 		if !c.sleep(c.ctx, pause) {
@@ -112,18 +112,16 @@ func (c *Consensus) introduce() (done bool, err error) {
 		}
 		return true, nil
 	}
-	entry, err := (&Command{Request: NewRequestID(), Actor: c.o.Name, Change: &JoinNode{
-		ID: c.o.ID, Name: c.o.Name, PublicKey: c.o.PublicKey, Addr: c.o.Addr, Boot: c.o.Boot, Run: c.o.Run, Level: Level,
-	}}).Encode()
+	entry, err := (&Command{Request: NewRequestID(), Actor: c.o.Name, Change: c.joining()}).Encode()
 	if err != nil {
 		return false, err
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.o.Timeouts.Write)
 	defer cancel()
 	m := message{Kind: askPropose, Entry: entry}
-	if id, _ := c.Leader(); id != "" {
-		r, err := c.try(ctx, m)
-		return false, refused(r, err)
+	if id, _ := c.Leader(); id == c.o.ID {
+		_, err := c.try(ctx, m)
+		return err == nil, nil
 	}
 	for _, h := range c.greetings(ctx) {
 		if err := c.judge(h); err != nil {
@@ -133,19 +131,19 @@ func (c *Consensus) introduce() (done bool, err error) {
 		if h.Cluster != c.o.Cluster || h.ClusterID == "" {
 			continue
 		}
-		if r, err := c.call(ctx, h.Addr, m); err == nil {
-			return false, refused(r, nil)
+		if h.Refusal != "" { // said before, so that the log is not filled with it
+			return false, fmt.Errorf("%w: %s", errRefused, h.Refusal)
+		}
+		if r, err := c.call(ctx, h.Addr, m); err == nil && r.Result != nil {
+			return r.Result.Code == Accepted, nil
 		}
 	}
 	return false, nil
 }
 
-// refused makes an error of a refusal. That nobody leads yet is none.
-func refused(r reply, err error) error {
-	if err == nil && r.Result != nil && r.Result.Code != Accepted {
-		return fmt.Errorf("%w: %s", errRefused, r.Result.Reason)
-	}
-	return nil
+// joining is what the table of nodes is to say of this node.
+func (c *Consensus) joining() *JoinNode {
+	return &JoinNode{ID: c.o.ID, Name: c.o.Name, PublicKey: c.o.PublicKey, Addr: c.o.Addr, Boot: c.o.Boot, Run: c.o.Run, Level: Level}
 }
 
 // known reports whether the table of nodes has this start of the node.

@@ -60,6 +60,10 @@ type hello struct {
 	Chosen []NodeID `json:"chosen,omitempty"` // who should form, as it sees it
 	Boot   uint64   `json:"boot,omitempty"`
 	Run    uint64   `json:"run,omitempty"`
+	// Join is what who asks wants to be entered as; Refusal why it would be
+	// refused, in the answer.
+	Join    *JoinNode `json:"join,omitempty"`
+	Refusal string    `json:"refusal,omitempty"`
 	// KnownBoot and KnownRun are the newest start of who asks that the node who
 	// answers knows of; Removed that it was shut out.
 	KnownBoot uint64 `json:"known_boot,omitempty"`

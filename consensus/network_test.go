@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -108,7 +109,7 @@ func (n *testNode) start() *testNode {
 	n.net.t.Helper()
 	n.mu.Lock()
 	n.starts++
-	n.o.Boot, n.o.Run = n.starts, n.starts
+	n.o.Boot, n.o.Run = n.starts, rand.Uint64()
 	o := n.o
 	n.mu.Unlock()
 	o.Stream = &testStream{node: n, conns: make(chan net.Conn), closed: make(chan struct{})}
