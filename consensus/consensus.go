@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -114,6 +115,7 @@ type Consensus struct {
 	why     error  // why not, when current is nil
 	news    bell   // rings when current, or its leader, changes
 	forming forming
+	again   atomic.Bool // this node is to announce itself, though it is known
 }
 
 // engine is what orders commands: a sequencer, or an instance of Raft. An error

@@ -79,8 +79,11 @@ func (i *instance) agree(ctx context.Context, change Change) error {
 // identity of a new cluster with its first keys, and steps in the life of keys.
 func (c *Consensus) nextChange(i *instance) Change {
 	s, alone := i.machine.state(), c.o.Stream == nil
-	if to := i.epoch; s.Cluster().Epoch < to {
-		return &RaiseEpoch{To: to}
+	if s.Cluster().Epoch < i.epoch {
+		return &RaiseEpoch{To: i.epoch}
+	}
+	if i.epoch != 0 {
+		i.recovered()
 	}
 	if s.Cluster().ID == "" && !alone {
 		batch := Batch{&Form{Name: c.o.Cluster, ID: hex.EncodeToString(random(16))}}
@@ -191,7 +194,8 @@ func (c *Consensus) nextVote(ctx context.Context, i *instance, seen *attendance)
 	}
 	missing := server{}
 	state.Nodes(func(id NodeID, n Node) {
-		if _, in := servers[id]; !in && !n.Removed {
+		// Who has not come back since a recovery has a log that may be another.
+		if _, in := servers[id]; !in && !n.Removed && n.Epoch == state.Cluster().Epoch {
 			missing = server{id: id, addr: n.Addr}
 		}
 	})

@@ -47,7 +47,10 @@ func openInstance(o *Options, b *board, mux *streamMux, news *bell) (*instance, 
 	}
 	conf := o.raftConfig(words)
 	i.trans = o.transport(mux, words)
-	if err := i.start(conf, snapshots); err != nil {
+	if err = i.revive(conf, snapshots, b.newest()); err == nil {
+		err = i.start(conf, snapshots)
+	}
+	if err != nil {
 		return nil, errors.Join(err, closeTransport(i.trans), i.closeFiles())
 	}
 	i.raft.RegisterObserver(raft.NewObserver(nil, false, i.observe))
@@ -93,12 +96,28 @@ func (i *instance) start(conf *raft.Config, snapshots raft.SnapshotStore) error 
 		}
 	}
 	switch {
-	case err != nil && i.machine.faulted.Load():
+	case err != nil && !readable(snapshots):
 		err = fmt.Errorf("%w: %w", ErrSnapshot, err)
 	case err == nil && i.raft == nil:
 		err = errStoreFaulted
 	}
 	return err
+}
+
+// readable reports whether there are no snapshots, or one that can be read.
+func readable(snapshots raft.SnapshotStore) bool {
+	list, err := snapshots.List()
+	for _, meta := range list {
+		_, r, openErr := snapshots.Open(meta.ID)
+		if openErr != nil {
+			continue
+		}
+		_, readErr := ReadSnapshot(r)
+		if readErr = errors.Join(readErr, r.Close()); readErr == nil {
+			return true
+		}
+	}
+	return err == nil && len(list) == 0
 }
 
 // raftConfig returns the settings of the library.

@@ -5,12 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 )
-
-// idlePause is the time between two looks at whether the cluster knows this node
-// as it is.
-const idlePause = 5 * time.Second
 
 // meet asks the others about this node before its log is opened: with data that
 // was rolled back it could vote twice, and so it could when it has lost its log.
@@ -21,7 +16,14 @@ func (c *Consensus) meet(lost bool) error {
 		if err := c.judge(h); err != nil {
 			return err
 		}
+		own := c.State().Cluster()
+		if c.hasLog() && h.ClusterID == own.ID && h.Epoch > own.Epoch {
+			return errMissed
+		}
 		lost = lost || h.KnownBoot > 0 && !c.hasLog()
+	}
+	if to, err := c.o.recovering(); to != 0 || err != nil {
+		return err
 	}
 	if !lost {
 		return nil
@@ -31,6 +33,7 @@ func (c *Consensus) meet(lost bool) error {
 		for _, h := range list {
 			_, err := c.call(c.ctx, h.Addr, message{Kind: askReadmit, Node: c.o.ID})
 			if err == nil {
+				c.again.Store(true)
 				return c.forgetLoss()
 			}
 		}
@@ -95,7 +98,7 @@ func (c *Consensus) announce() {
 		}
 		pause := c.formPause()
 		if done { // or is, as soon as the log has come this far
-			pause = idlePause
+			pause = 5 * c.o.Timeouts.Heartbeat
 		}
 		if !c.sleep(c.ctx, pause) {
 			return
@@ -106,7 +109,7 @@ func (c *Consensus) announce() {
 // introduce looks whether the cluster knows of this start of the node, and tells
 // it if not. The error is for an operator, and comes when it stays as it is.
 func (c *Consensus) introduce() (done bool, err error) {
-	if c.known() {
+	if c.known() && !c.again.Load() {
 		if id, _ := c.Leader(); id == "" {
 			c.lookForEpoch()
 		}
@@ -135,6 +138,7 @@ func (c *Consensus) introduce() (done bool, err error) {
 			return false, fmt.Errorf("%w: %s", errRefused, h.Refusal)
 		}
 		if r, err := c.call(ctx, h.Addr, m); err == nil && r.Result != nil {
+			c.again.CompareAndSwap(true, r.Result.Code != Accepted)
 			return r.Result.Code == Accepted, nil
 		}
 	}
@@ -155,15 +159,18 @@ func (c *Consensus) known() bool {
 // lookForEpoch finds out, while nobody leads, whether the cluster was recovered
 // without this node.
 func (c *Consensus) lookForEpoch() {
-	own := c.State().Cluster()
+	e, _ := c.engine()
+	i, ok := e.(*instance)
+	if !ok {
+		return
+	}
 	for _, h := range c.greetings(c.ctx) {
+		own := i.machine.state().Cluster() // which is of its log, not of the image
+		id, _ := c.Leader()
 		if err := c.judge(h); err != nil {
-			c.fail(err)
-			return
-		}
-		if id, _ := c.Leader(); id == "" && h.ClusterID == own.ID && h.Epoch > own.Epoch && h.Leader != "" {
-			c.fail(errMissed)
-			return
+			i.fault(err)
+		} else if id == "" && h.Leader != "" && h.ClusterID == own.ID && h.Epoch > own.Epoch {
+			i.fault(errMissed)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type Node struct {
 	Level    uint16 `json:"level"`  // the newest command that it understands
 	Joined   uint64 `json:"joined"` // index of its first join
 	Modified uint64 `json:"modified"`
+	Epoch    uint32 `json:"epoch,omitempty"`   // of the cluster, at its last join
 	Removed  bool   `json:"removed,omitempty"` // shut out for good
 }
 
@@ -73,7 +74,7 @@ func (j *JoinNode) apply(d *draft) *refusal {
 	if r := j.stranger(d); r != nil {
 		return r
 	}
-	next := Node{Name: j.Name, PublicKey: bytes.Clone(j.PublicKey), Addr: j.Addr, Boot: j.Boot, Run: j.Run, Level: j.Level, Joined: d.index, Modified: d.index}
+	next := Node{Name: j.Name, PublicKey: bytes.Clone(j.PublicKey), Addr: j.Addr, Boot: j.Boot, Run: j.Run, Level: j.Level, Joined: d.index, Modified: d.index, Epoch: d.cluster.Epoch}
 	if old, ok := d.nodes.get(j.ID); ok {
 		if j.Boot < old.Boot || j.Boot == old.Boot && j.Run != old.Run {
 			return refuse(Forbidden, "node %q started for the %d. time already: its data is an old copy", j.Name, old.Boot)

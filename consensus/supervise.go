@@ -37,23 +37,35 @@ func (c *Consensus) supervise(mux *streamMux) {
 		if c.ctx.Err() != nil {
 			break
 		}
-		c.use(nil, err)
-		if errors.Is(err, errRefused) || errors.Is(err, ErrNewer) {
-			c.o.Log.Error(fmt.Sprintf("agreement stops on this node: %v; the last agreed state stays in use", err))
+		if final(err) {
 			break
 		}
-		if errors.Is(err, errAgain) {
-			continue
-		}
-		if time.Since(began) > 2*maxRetry {
+		if time.Since(began) > 2*maxRetry || errors.Is(err, errAgain) {
 			pause = c.o.Timeouts.Retry
 		}
-		c.o.Log.Error(fmt.Sprintf("agreement is interrupted on this node: %v; the last agreed state stays in use, next try in %v", err, pause))
 		c.sleep(c.ctx, pause)
 		pause = min(2*pause, maxRetry)
 	}
 	<-c.ctx.Done()
 	c.use(nil, errClosed)
+}
+
+// final reports whether only an operator can make the node take part again.
+func final(err error) bool { return errors.Is(err, errRefused) || errors.Is(err, ErrNewer) }
+
+// interrupt says, once and before anything is waited for, that this node takes
+// no part any more for now.
+func (c *Consensus) interrupt(err error) {
+	if c.ctx.Err() != nil {
+		return
+	}
+	c.use(nil, err)
+	switch {
+	case final(err):
+		c.o.Log.Error(fmt.Sprintf("agreement stops on this node: %v; the last agreed state stays in use", err))
+	case !errors.Is(err, errAgain):
+		c.o.Log.Error(fmt.Sprintf("agreement is interrupted on this node: %v; the last agreed state stays in use", err))
+	}
 }
 
 // sleep waits. It reports whether ctx goes on.
@@ -71,16 +83,15 @@ func (c *Consensus) sleep(ctx context.Context, d time.Duration) bool {
 // run opens the log and follows it until c is closed, or the instance faults.
 func (c *Consensus) run(mux *streamMux) error {
 	lost, err := c.prepare()
-	if err != nil {
-		return c.putAside(err)
+	if err == nil && mux != nil {
+		err = c.meet(lost)
 	}
-	if mux != nil {
-		if err := c.meet(lost); err != nil {
-			return c.putAside(err)
-		}
+	var i *instance
+	if err == nil {
+		i, err = openInstance(&c.o, c.board, mux, &c.news)
 	}
-	i, err := openInstance(&c.o, c.board, mux, &c.news)
 	if err != nil {
+		c.interrupt(err)
 		return c.putAside(err)
 	}
 	c.use(i, nil)
@@ -93,7 +104,7 @@ func (c *Consensus) run(mux *streamMux) error {
 	}
 	select {
 	case err = <-i.faults:
-		c.use(nil, err)
+		c.interrupt(err)
 		cancel()
 		i.kill()
 	case <-c.ctx.Done():
@@ -121,9 +132,11 @@ func (c *Consensus) putAside(err error) error {
 		moveErr = os.WriteFile(c.o.lostPath(), []byte(err.Error()+"\n"), 0o600)
 	}
 	if moveErr != nil {
-		return errors.Join(err, moveErr)
+		c.o.Log.Error(fmt.Sprintf("a log that is of no use cannot be put aside: %v", moveErr))
+	} else {
+		c.o.Log.Warn(fmt.Sprintf("the log was moved to %s; this node gets it anew", to))
 	}
-	return fmt.Errorf("%w; the log was moved to %s", err, to)
+	return err
 }
 
 // lostPath is a file that is there while the node has lost its log, and with it
