@@ -262,7 +262,8 @@ func (c *Consensus) Leader() (NodeID, string) {
 // Transfer has another voter lead. Any node may be asked. It does nothing if the
 // leader is alone.
 func (c *Consensus) Transfer(ctx context.Context) error {
-	_, err := c.ask(ctx, message{Kind: askTransfer}, c.o.Timeouts.Write)
+	id, _ := c.Leader()
+	_, err := c.ask(ctx, message{Kind: askTransfer, Node: id}, c.o.Timeouts.Write)
 	return err
 }
 

@@ -287,7 +287,7 @@ func (i *instance) transfer() error {
 		return nil
 	}
 	if err := i.raft.LeadershipTransfer().Error(); err != nil {
-		return fmt.Errorf("hand over: %w", err)
+		return fmt.Errorf("hand over: %w: %w", errNoLeader, err) // it goes on to lead, or another does: it may be tried again
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ type message struct {
 	Kind  string   `json:"kind"`
 	Hops  int      `json:"hops,omitempty"`  // how often it has been passed on
 	Entry []byte   `json:"entry,omitempty"` // the command of propose, encoded
-	Node  NodeID   `json:"node,omitempty"`  // who asks for readmit and promise
+	Node  NodeID   `json:"node,omitempty"`  // who asks for readmit and promise; who is to lead no more in transfer
 	Set   []NodeID `json:"set,omitempty"`   // who is to form, in promise
 	Hello *hello   `json:"hello,omitempty"` // of who asks
 }

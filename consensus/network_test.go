@@ -38,7 +38,7 @@ type testNode struct {
 
 // quick are timeouts for tests. They leave room for a machine that is busy.
 func quick() Timeouts {
-	return Timeouts{Heartbeat: 150 * time.Millisecond, Lease: 100 * time.Millisecond, Tick: 50 * time.Millisecond, Retry: 50 * time.Millisecond, Write: 10 * time.Second}
+	return Timeouts{Heartbeat: 250 * time.Millisecond, Lease: 200 * time.Millisecond, Tick: 50 * time.Millisecond, Retry: 50 * time.Millisecond, Write: 10 * time.Second}
 }
 
 func newNetwork(t *testing.T) *network {

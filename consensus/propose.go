@@ -112,8 +112,12 @@ func (c *Consensus) Read(ctx context.Context) (*State, error) {
 	return c.State(), nil
 }
 
-// retryPause is how long ask waits when there is no news of a leader.
-const retryPause = 20 * time.Millisecond
+// Between two tries without news of a leader ask waits that long, longer each
+// time: who waits must not keep others from electing one.
+const (
+	retryPause    = 10 * time.Millisecond
+	maxRetryPause = 320 * time.Millisecond
+)
 
 // ask has the leader, whoever and wherever it is, do what m asks. It tries for
 // as long as one may be found, at most for patience while none is, and all in
@@ -122,7 +126,7 @@ func (c *Consensus) ask(ctx context.Context, m message, patience time.Duration) 
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeouts.Write)
 	defer cancel()
 	began, maybe := time.Now(), error(nil)
-	for {
+	for pause := retryPause; ; pause = min(2*pause, maxRetryPause) {
 		news := c.news.wait()
 		r, err := c.try(ctx, m)
 		switch {
@@ -133,7 +137,7 @@ func (c *Consensus) ask(ctx context.Context, m message, patience time.Duration) 
 		case !errors.Is(err, errNoLeader):
 			return r, err
 		}
-		if ctx.Err() != nil || time.Since(began) >= patience || !c.rest(ctx, news) {
+		if ctx.Err() != nil || time.Since(began) >= patience || !c.rest(ctx, news, pause) {
 			if maybe != nil && m.Kind == askPropose {
 				return reply{}, maybe
 			}
@@ -143,12 +147,12 @@ func (c *Consensus) ask(ctx context.Context, m message, patience time.Duration) 
 }
 
 // rest waits until there may be another leader. It reports whether ctx goes on.
-func (c *Consensus) rest(ctx context.Context, news <-chan struct{}) bool {
-	pause := time.NewTimer(retryPause)
-	defer pause.Stop()
+func (c *Consensus) rest(ctx context.Context, news <-chan struct{}, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	select {
 	case <-news:
-	case <-pause.C:
+	case <-timer.C:
 	case <-c.ctx.Done():
 		return false
 	case <-ctx.Done():
@@ -232,7 +236,9 @@ func (c *Consensus) lead(ctx context.Context, e engine, m message) (r reply, err
 	case askRead:
 		r.Index, err = e.verify(ctx)
 	case askTransfer:
-		err = e.transfer()
+		if m.Node == c.o.ID || m.Node == "" { // else it is done
+			err = e.transfer()
+		}
 	case askReadmit:
 		err = c.readmit(e, m.Node)
 	default:
