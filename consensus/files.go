@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Names in a data folder.
@@ -73,7 +74,7 @@ func openBolt(path string) (s *raftboltdb.BoltStore, err error) {
 		return err
 	})
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("%s: %w", path, ErrStoreBusy)
 	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -103,7 +104,7 @@ func CheckStore(dir string) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("%s: %w", path, ErrStoreBusy)
 	}
 	return fmt.Errorf("%s: %w: %w", path, ErrStoreDamaged, err)

@@ -65,8 +65,10 @@ func TestNextForming(t *testing.T) {
 func TestAPromiseIsGivenToOne(t *testing.T) {
 	t.Parallel()
 	f, now := &forming{}, time.Unix(1000, 0)
-	if !f.grant("a", now) || !f.grant("a", now) || f.grant("b", now) {
-		t.Error("not to the first, or to a second")
+	for i, id := range []NodeID{"a", "a", "b"} {
+		if got := f.grant(id, now); got != (id == "a") {
+			t.Errorf("%d: to %s: %t", i, id, got)
+		}
 	}
 	if f.grant("b", now.Add(promiseHolds-1)) || !f.grant("b", now.Add(promiseHolds)) {
 		t.Error("for another time than it holds")

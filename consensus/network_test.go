@@ -43,6 +43,7 @@ func quick() Timeouts {
 
 func newNetwork(t *testing.T) *network {
 	t.Helper()
+	t.TempDir() // what is made first is removed last, when the nodes are down
 	n := &network{t: t, cuts: map[[2]*testNode]bool{}, conns: map[net.Conn][2]*testNode{}}
 	t.Cleanup(func() {
 		var down sync.WaitGroup
