@@ -88,7 +88,7 @@ func (c *Consensus) nextChange(i *instance) Change {
 	if s.Cluster().ID == "" && !alone {
 		batch := Batch{&Form{Name: c.o.Cluster, ID: hex.EncodeToString(random(16))}}
 		for kind := range ringCount {
-			if ring := s.Ring(kind); len(ring) == 0 {
+			if ring := s.Ring(kind); len(ring) == 0 && kind.Rotation().Every > 0 {
 				key := FreshKey(ring)
 				batch = append(batch, &CreateKey{Ring: kind, ID: key.ID, Secret: key.Secret})
 			}
@@ -96,7 +96,7 @@ func (c *Consensus) nextChange(i *instance) Change {
 		return &batch
 	}
 	for kind := range ringCount {
-		if alone && kind == GossipRing {
+		if alone && kind >= GossipRing {
 			continue
 		}
 		ring := s.Ring(kind)

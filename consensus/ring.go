@@ -13,6 +13,7 @@ const (
 	StickyRing RingKind = iota // seals sticky cookies
 	TicketRing                 // seals TLS session tickets
 	GossipRing                 // seals gossip
+	SecretRing                 // signs nodes' certificates, instead of the secret that was configured
 	ringCount
 )
 
@@ -42,7 +43,7 @@ type Key struct {
 }
 
 // Ring is a key ring, its oldest key first. At most one key is next; one is
-// active unless the ring is empty.
+// active unless the ring is empty, or is that of secrets and has its first.
 type Ring []Key
 
 // Ring returns a key ring.
@@ -53,15 +54,20 @@ func (s *State) Ring(kind RingKind) Ring {
 	return s.rings[kind]
 }
 
+// SecretGrace is how long a cluster secret still opens the door after another
+// has become active.
+const SecretGrace = 10 * time.Minute
+
 // Rotation is the timing of a ring.
 type Rotation struct {
-	Every time.Duration // from turning active to being followed
+	Every time.Duration // from turning active to being followed; 0: when an operator says so
 	Keep  time.Duration // from turning retiring to being gone
 }
 
 // Rotation returns the timing of a kind of ring. A retiring sticky key outlives
 // the longest life of a cookie, a ticket key that of a ticket; a gossip key is
-// kept a period more, for nodes that were away.
+// kept a period more, for nodes that were away. A cluster secret is kept until
+// every node has followed.
 func (k RingKind) Rotation() Rotation {
 	const day = 24 * time.Hour
 	switch k {
@@ -69,6 +75,8 @@ func (k RingKind) Rotation() Rotation {
 		return Rotation{Every: day, Keep: 30*day + 10*time.Minute}
 	case TicketRing:
 		return Rotation{Every: 8 * time.Hour, Keep: 8*time.Hour + 10*time.Minute}
+	case SecretRing:
+		return Rotation{Keep: SecretGrace}
 	default:
 		return Rotation{Every: 7 * day, Keep: 7 * day}
 	}
@@ -91,7 +99,7 @@ func (r Ring) Due(kind RingKind, now time.Time, applied uint64, fresh Key) Chang
 		}
 		return nil
 	}
-	if i := r.state(KeyActive); i < 0 || ms-r[i].Since >= rot.Every.Milliseconds() {
+	if i := r.state(KeyActive); rot.Every > 0 && (i < 0 || ms-r[i].Since >= rot.Every.Milliseconds()) {
 		return &CreateKey{Ring: kind, ID: fresh.ID, Secret: fresh.Secret}
 	}
 	return nil
@@ -105,7 +113,8 @@ func (r Ring) find(id uint16) int {
 	return slices.IndexFunc(r, func(k Key) bool { return k.ID == id })
 }
 
-// CreateKey adds the next key of a ring; in an empty ring it is active at once.
+// CreateKey adds the next key of a ring; in an empty ring it is active at once,
+// but for cluster secrets, of which all nodes have one already.
 type CreateKey struct {
 	Ring   RingKind `json:"ring"`
 	ID     uint16   `json:"id"`
@@ -127,7 +136,7 @@ func (c *CreateKey) apply(d *draft) *refusal {
 		return refuse(Exists, "the ring has a next key already")
 	}
 	k := Key{ID: c.ID, State: KeyNext, Since: d.now, Index: d.index, Secret: slices.Clone(c.Secret)}
-	if len(ring) == 0 {
+	if len(ring) == 0 && c.Ring != SecretRing {
 		k.State = KeyActive
 	}
 	d.rings[c.Ring] = append(slices.Clone(ring), k)
@@ -154,7 +163,9 @@ func (c *ActivateKey) apply(d *draft) *refusal {
 	case ring[i].State != KeyNext:
 		return refuse(Conflict, "key %d is %s", c.ID, ring[i].State)
 	}
-	ring.enter(ring.state(KeyActive), KeyRetiring, d)
+	if former := ring.state(KeyActive); former >= 0 {
+		ring.enter(former, KeyRetiring, d)
+	}
 	ring.enter(i, KeyActive, d)
 	d.rings[c.Ring] = ring
 	return nil

@@ -36,8 +36,9 @@ type cluster struct {
 	endSeed context.CancelFunc // of the configuration in force; nil before there is one
 	seeding sync.WaitGroup
 
-	keysMu sync.Mutex
-	keys   [][]byte // of gossip
+	keysMu  sync.Mutex
+	secrets []*link.Secret // the first one signs
+	keys    [][]byte       // of gossip, the first one seals
 }
 
 // clusterOptions say what a cluster is opened over.
@@ -94,6 +95,7 @@ func (c *cluster) open(o clusterOptions) (err error) {
 	busy.Go(func() { c.seek(ctx, o.names) })
 	busy.Go(func() { c.feed.decide(ctx) })
 	busy.Go(func() { c.feed.sharing.attend(ctx) })
+	busy.Go(func() { c.watchSecrets(ctx) })
 	c.onStop("ending the search for nodes", func() error {
 		cancel()
 		busy.Wait()
@@ -140,7 +142,7 @@ func (c *cluster) openLink() error {
 		Handlers: c.handlers(),
 		Log:      func(text string) { c.log.Logf(errorlog.Warn, 0, "cluster: %s", text) },
 	})
-	c.link = l
+	c.link, c.secrets = l, []*link.Secret{g.secret}
 	return err
 }
 
@@ -304,7 +306,9 @@ func (c *cluster) openGossip() error {
 		Level: consensus.Level, Ready: true,
 	}
 	c.member.Store(&meta)
-	c.keys = gossipKeys(c.state(), g.secret)
+	c.keysMu.Lock()
+	defer c.keysMu.Unlock()
+	c.keys = gossipKeys(c.state(), c.secrets[0], time.Now())
 	opened, err := gossip.Open(gossip.Options{
 		ID: g.identity.ID, Cluster: g.conf.Name, Listen: g.conf.Listen, Keys: c.keys, Meta: meta,
 		Large:  max(g.conf.Expect, c.knownNodes()) > 32,
@@ -324,7 +328,6 @@ func (c *cluster) openGossip() error {
 	}
 	c.gossip.Store(opened)
 	c.feed.publishConfig()
-	c.adoptGossipKeys(c.state()) // which may have changed meanwhile
 	return nil
 }
 

@@ -74,7 +74,7 @@ func hashOf(v any) uint64 {
 // hashValue writes what a value holds: what pointers point to, and no positions
 // in files. It knows the kinds that a configuration is made of.
 func hashValue(h hash.Hash, v reflect.Value) {
-	if v.IsValid() && v.Type() == reflect.TypeFor[config.Pos]() {
+	if v.IsValid() && ownMatter(v.Type()) {
 		return
 	}
 	if v.IsValid() && v.Type() == reflect.TypeFor[config.Listen]() {
@@ -111,6 +111,16 @@ func hashValue(h hash.Hash, v reflect.Value) {
 	default:
 		_, _ = fmt.Fprintf(h, "%s;", strings.ReplaceAll(fmt.Sprintf("%#v", v), ";", "\\;"))
 	}
+}
+
+// ownMatter tells whether values of a type are each node's own business: places
+// in files, and logs.
+func ownMatter(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[config.Pos](), reflect.TypeFor[[]config.ErrorLog](), reflect.TypeFor[[]config.AccessLog]():
+		return true
+	}
+	return false
 }
 
 // anywhere is a listen directive without the address, which is each node's own;

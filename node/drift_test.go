@@ -16,6 +16,7 @@ func TestDrift(t *testing.T) {
 		{"# a comment\nhttp {\n upstream a { server 10.0.0.1;\n server 10.0.0.2; } upstream b { server 10.0.0.3; }\n server { listen 80; location / { proxy_pass http://a; } } }", ""},
 		{"cluster { name s; node x; listen 10.0.0.1; data d; secret s; } " + base, ""},
 		{"http { upstream a { server 10.0.0.1; server 10.0.0.2; } upstream b { server 10.0.0.3; } server { listen 10.0.0.9:80; location / { proxy_pass http://a; } } }", ""},
+		{"error_log e; http { access_log a; upstream a { server 10.0.0.1; server 10.0.0.2; } upstream b { server 10.0.0.3; } server { listen 80; location / { proxy_pass http://a; } } }", ""},
 		{"http { upstream a { server 10.0.0.1; server 10.0.0.2; } upstream b { server 10.0.0.3; } server { listen 81; location / { proxy_pass http://a; } } }", "the http block, but no upstream"},
 		{"http { upstream a { server 10.0.0.1; server 10.0.0.2; } upstream b { server 10.0.0.3; } server { listen 80; location / { proxy_pass http://b; } } }", "the http block, but no upstream"},
 		{"http { upstream a { server 10.0.0.1 weight=2; server 10.0.0.2; } upstream b { server 10.0.0.3; } server { listen 80; location / { proxy_pass http://a; } } }", `upstream "a"`},

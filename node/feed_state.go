@@ -8,9 +8,7 @@ import (
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
-	"github.com/weir-lb/weir/gossip"
 	"github.com/weir-lb/weir/lb/errorlog"
-	"github.com/weir-lb/weir/node/link"
 )
 
 // adopt puts a newly agreed state in force on this node. Consensus calls it with
@@ -19,13 +17,14 @@ func (c *cluster) adopt(s *consensus.State) {
 	if c.feed != nil {
 		c.feed.adopt(s)
 	}
-	if c.gossip.Load() != nil {
-		c.adoptGossipKeys(s)
-		c.gossip.Load().SetApplied(s.Index())
+	if c.link == nil {
+		return
 	}
-	if c.link != nil {
-		c.link.Recheck()
+	c.adoptSecrets(s)
+	if g := c.gossip.Load(); g != nil {
+		g.SetApplied(s.Index())
 	}
+	c.link.Recheck()
 }
 
 // adopt tells the balancer what has been agreed on.
@@ -72,59 +71,6 @@ func sameRing(a, b consensus.Ring) bool {
 	return slices.EqualFunc(a, b, func(x, y consensus.Key) bool {
 		return x.ID == y.ID && x.State == y.State && bytes.Equal(x.Secret, y.Secret)
 	})
-}
-
-// gossipKeys gives the keys of gossip, the one that seals first: those that were
-// agreed on, or as long as there are none the one that follows from the secret.
-func gossipKeys(s *consensus.State, secret *link.Secret) [][]byte {
-	var list [][]byte
-	ring := s.Ring(consensus.GossipRing)
-	active := slices.IndexFunc(ring, func(k consensus.Key) bool { return k.State == consensus.KeyActive })
-	if active >= 0 {
-		list = append(list, ring[active].Secret)
-	} else {
-		list = append(list, secret.GossipKey())
-	}
-	for i := range ring {
-		if i != active {
-			list = append(list, ring[i].Secret)
-		}
-	}
-	return list
-}
-
-// adoptGossipKeys has gossip use the keys that a state gives it.
-func (c *cluster) adoptGossipKeys(s *consensus.State) {
-	c.keysMu.Lock()
-	defer c.keysMu.Unlock()
-	g, keys := c.gossip.Load(), gossipKeys(s, c.ground.secret)
-	if slices.EqualFunc(keys, c.keys, bytes.Equal) {
-		return
-	}
-	if err := changeGossipKeys(g, c.keys, keys); err != nil {
-		c.log.Logf(errorlog.Alert, 0, "agreed keys of gossip: %v", err)
-		return
-	}
-	c.keys = keys
-}
-
-func changeGossipKeys(g *gossip.Gossip, former, next [][]byte) error {
-	for _, key := range next {
-		if err := g.InstallKey(key); err != nil {
-			return err
-		}
-	}
-	if err := g.UseKey(next[0]); err != nil {
-		return err
-	}
-	for _, key := range former {
-		if !slices.ContainsFunc(next, func(k []byte) bool { return bytes.Equal(k, key) }) {
-			if err := g.RemoveKey(key); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // Times of taking over state files.

@@ -44,9 +44,9 @@ type Options struct {
 	// streams; see keeper.go. Nil if there is none.
 	Keeper func() (*exec.Cmd, error)
 
-	// StoreCheck makes the command of a process that calls consensus.CheckStore
-	// for a data folder and exits with 0 if it is sound: what is damaged badly can
-	// end the process that looks. Nil: the node looks itself.
+	// StoreCheck makes the command of a process that exits as CheckStore says of
+	// a data folder: a badly damaged store can end the process that looks. Nil:
+	// the node looks itself.
 	StoreCheck func(dir string) (*exec.Cmd, error)
 
 	// OwnProcess lets the node change what belongs to the whole process: user,

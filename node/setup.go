@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/weir-lb/weir/config"
-	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/lb/errorlog"
 )
 
@@ -94,37 +92,13 @@ func (n *Node) enterCluster() error {
 	}
 	var err error
 	n.cluster, err = openCluster(clusterOptions{
-		ground: n.ground, feed: f, log: n.journal.logger(), names: net.DefaultResolver, check: n.opts.checkStore(),
+		ground: n.ground, feed: f, log: n.journal.logger(), names: net.DefaultResolver, check: n.opts.checkStore,
 	})
 	if err != nil {
 		return err
 	}
 	n.onStop("leaving the other nodes", n.cluster.close)
 	return nil
-}
-
-// checkStore gives what looks through the store of agreement before it is
-// opened; nil for this process.
-func (o *Options) checkStore() func(dir string) error {
-	if o.StoreCheck == nil {
-		return nil
-	}
-	return func(dir string) error {
-		cmd, err := o.StoreCheck(dir)
-		if err != nil {
-			return err
-		}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: %w: %s", consensus.ErrStoreDamaged, err, lastLine(out))
-		}
-		return nil
-	}
-}
-
-// lastLine gives the last line of what a program said.
-func lastLine(out []byte) []byte {
-	out = bytes.TrimSpace(out)
-	return out[bytes.LastIndexByte(out, '\n')+1:]
 }
 
 // onStop has unwind call run.

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/node"
 )
 
@@ -84,18 +83,6 @@ func newChecker(dir string) (*exec.Cmd, error) {
 		cmd.Args = []string{"weir: store check", dir}
 	}
 	return cmd, err
-}
-
-// checkStore is the life of such a process.
-func checkStore(args []string, stderr io.Writer) int {
-	if len(args) != 1 {
-		return 1
-	}
-	if err := consensus.CheckStore(args[0]); err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
-	}
-	return 0
 }
 
 // keep is the keeper's life.

@@ -21,8 +21,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if role == roleKeeper {
 		return exitCode(keep()) // the node it belongs to hears of errors
 	}
-	if role == roleChecker {
-		return checkStore(args[1:], stderr)
+	if role == roleChecker && len(args) == 2 {
+		return node.CheckStore(args[1], stderr)
 	}
 	if code, known := command(args[1:], stdout, stderr); known {
 		return code

@@ -6,6 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -29,6 +30,22 @@ func NewSecret() *Secret {
 	s := new(Secret)
 	_, _ = rand.Read(s.bytes[:]) // it ends the process rather than fail
 	return s
+}
+
+// SecretOf returns the secret of SecretSize bytes.
+func SecretOf(b []byte) (*Secret, error) {
+	if len(b) != SecretSize {
+		return nil, fmt.Errorf("a cluster secret has %d bytes, not %d", SecretSize, len(b))
+	}
+	return &Secret{[SecretSize]byte(b)}, nil
+}
+
+// Bytes returns the secret, to be kept as safe as the Secret is.
+func (s *Secret) Bytes() []byte { return bytes.Clone(s.bytes[:]) }
+
+// Equal reports whether two secrets are the same.
+func (s *Secret) Equal(o *Secret) bool {
+	return subtle.ConstantTimeCompare(s.bytes[:], o.bytes[:]) == 1
 }
 
 // ParseSecret reads the content of a secret file: 64 hexadecimal digits, with
