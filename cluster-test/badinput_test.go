@@ -56,7 +56,7 @@ func TestBadRequestsEndOnlyThemselves(t *testing.T) {
 		t.Fatal(b.Failure())
 	default:
 	}
-	b.Stop(syscall.SIGQUIT, 10*time.Second) // writes what is left of the log
+	b.Stop(syscall.SIGQUIT, limit) // writes what is left of the log
 	text, err := os.ReadFile(filepath.Join(b.dir, "access.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func (b *binary) sendBad(request string) (int, error) {
 		return 0, err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(limit))
 	// A write may fail when weir has seen enough; what it answered is there to be read all the same.
 	io.WriteString(conn, request+"GET /webapp/health HTTP/1.1\r\nHost: weir\r\n\r\n")
 	r := bufio.NewReader(conn)

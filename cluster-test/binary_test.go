@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/cluster-test/program"
@@ -62,8 +61,8 @@ func (b *binary) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.Stop(syscall.SIGTERM, 10*time.Second) })
-	if err = b.Await(t.Context(), 10*time.Second, func() error { return answers(b.addr) }); err != nil {
+	t.Cleanup(func() { b.Stop(syscall.SIGTERM, limit) })
+	if err = b.Await(t.Context(), limit, func() error { return answers(b.addr) }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -211,7 +211,7 @@ protocols: h2`
 // awaitLine waits until a log says something.
 func awaitLine(t *testing.T, f *farm, log, want string) {
 	t.Helper()
-	err := f.Await(t.Context(), 20*time.Second, func() error {
+	err := f.Await(t.Context(), limit, func() error {
 		text, err := os.ReadFile(filepath.Join(f.dir, log))
 		if err == nil && !strings.Contains(string(text), want) {
 			err = fmt.Errorf("%s does not say %q:\n%s", log, want, text)

@@ -67,7 +67,7 @@ func (f *farm) raise(s *farmServer) {
 	}
 	p := s.Process
 	f.t.Cleanup(func() { p.Stop(syscall.SIGKILL, time.Second) })
-	if err := p.Await(f.t.Context(), 20*time.Second, func() error { return answers(s.addr) }); err != nil {
+	if err := p.Await(f.t.Context(), limit, func() error { return answers(s.addr) }); err != nil {
 		f.t.Fatal(err)
 	}
 	s.raised = time.Now()
@@ -82,7 +82,7 @@ func (s *farmServer) usable() bool {
 }
 
 // kill ends a server as a power failure does.
-func (f *farm) kill(s *farmServer) { s.Stop(syscall.SIGKILL, 10*time.Second) }
+func (f *farm) kill(s *farmServer) { s.Stop(syscall.SIGKILL, limit) }
 
 // reload puts what listed and draining say in force.
 func (f *farm) reload() {
@@ -90,7 +90,7 @@ func (f *farm) reload() {
 	f.generation++
 	f.put(f.t, f.text())
 	f.Signal(syscall.SIGHUP)
-	err := f.Await(f.t.Context(), 20*time.Second, func() error {
+	err := f.Await(f.t.Context(), limit, func() error {
 		log, err := os.ReadFile(filepath.Join(f.dir, "error.log"))
 		if want := fmt.Sprintf("generation %d serves", f.generation+1); err == nil && !strings.Contains(string(log), want) {
 			return fmt.Errorf("the log does not say that %s", want)

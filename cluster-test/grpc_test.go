@@ -129,7 +129,7 @@ func dialGRPC(t *testing.T, addr string, secure bool) *grpc.ClientConn {
 }
 
 func patient(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	return ctx
 }

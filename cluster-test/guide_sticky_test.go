@@ -60,7 +60,7 @@ func startGuide(t *testing.T, page string) (secure string, servers map[string]st
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { weir.Stop(syscall.SIGTERM, 10*time.Second) })
+	t.Cleanup(func() { weir.Stop(syscall.SIGTERM, limit) })
 	if err := weir.Await(t.Context(), limit, func() error { return answers(secure) }); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/cluster-test/program"
@@ -73,8 +72,8 @@ func startWith(t *testing.T, dir, addr, conf string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.Stop(syscall.SIGTERM, 10*time.Second) })
-	if err = p.Await(t.Context(), 10*time.Second, func() error { return answers(addr) }); err != nil {
+	t.Cleanup(func() { p.Stop(syscall.SIGTERM, limit) })
+	if err = p.Await(t.Context(), limit, func() error { return answers(addr) }); err != nil {
 		t.Fatal(err)
 	}
 }

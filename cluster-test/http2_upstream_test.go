@@ -35,7 +35,7 @@ func startNodeHTTP2(t *testing.T) (addr string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Stop(syscall.SIGKILL, time.Second) })
-	if err := p.Await(t.Context(), 20*time.Second, func() error {
+	if err := p.Await(t.Context(), limit, func() error {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = c.Close()
