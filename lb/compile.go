@@ -98,6 +98,9 @@ func (c *compiler) http(h *config.HTTP) error {
 	if err := c.caches(h); err != nil {
 		return err
 	}
+	if err := c.matches(h); err != nil {
+		return err
+	}
 	servers := make([]*server, len(h.Servers))
 	for i, s := range h.Servers {
 		var err error

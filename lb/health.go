@@ -21,6 +21,17 @@ type wantedCheck struct {
 	answer health.Answer
 }
 
+// matches compiles every match block for its errors, which count also where no
+// check uses it.
+func (c *compiler) matches(h *config.HTTP) error {
+	for _, m := range h.Matches {
+		if _, err := health.NewMatch(c.g.table, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checking notes the health checks of a location, which are made ready when
 // everything that has variables is known.
 func (c *compiler) checking(l *location, way *proxy.Fetcher) error {

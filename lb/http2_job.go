@@ -57,6 +57,9 @@ func (j *streamJob) check() *request.Error {
 	if j.stream.TooLarge {
 		return refusal(494, "client sent too large request while reading client request headers")
 	}
+	if r := &j.r; r.Verb == request.VerbOptions && string(r.Head.Bytes(r.Target)) == "*" {
+		return refusal(400, "client sent invalid :path header: \"*\"") // as over HTTP/1, weir does not answer for all of itself
+	}
 	return http1.CheckRequest(&j.r)
 }
 

@@ -313,6 +313,46 @@ func TestHTTP2Reset(t *testing.T) {
 	}
 }
 
+// A question about the server as a whole is refused, as over HTTP/1, and harms no other stream.
+func TestHTTP2OptionsOfAll(t *testing.T) {
+	t.Parallel()
+	b := startH2(t, `location / { return 200 "ok"; }`)
+	f := speak(t, b.Dial(front))
+	f.head(1, true, "OPTIONS *")
+	if got := f.reply(1); !strings.HasPrefix(got, "400 ") {
+		t.Error(got)
+	}
+	f.head(3, true, "GET *")
+	if got := last(f.until(http2.FrameRSTStream, 3)); got.Type != http2.FrameRSTStream {
+		t.Errorf("%+v", got)
+	}
+	f.head(5, true, "OPTIONS /")
+	if got := f.reply(5); got != "200 ok" {
+		t.Error(got)
+	}
+	b.Errors.Await(t, `client sent invalid :path header: "*"`)
+}
+
+// A client that asks before it sends its body is told to go on, once its body is wanted.
+func TestHTTP2Continue(t *testing.T) {
+	t.Parallel()
+	be := lbtest.StartBackend(t, lbtest.Mirror)
+	b := startH2(t, `location / { return 200 "ok"; } location /up { proxy_pass http://`+be.Addr()+`; }`)
+	f := speak(t, b.Dial(front))
+	f.head(1, false, "POST /up", "expect: 100-continue", "content-length: 4")
+	if got := last(f.until(http2.FrameHeaders, 1)); !slices.Contains(got.fields, ":status: 100") || got.Has(http2.FlagEndStream) {
+		t.Errorf("%+v", got)
+	}
+	f.data(1, true, "body")
+	if got := f.reply(1); !strings.HasPrefix(got, "200 POST /up ") || !strings.HasSuffix(got, "\nbody") || strings.Contains(got, "expect") {
+		t.Error(got)
+	}
+	f.head(3, false, "POST /", "expect: 100-continue", "content-length: 4")
+	if got := last(f.until(http2.FrameHeaders, 3)); !slices.Contains(got.fields, ":status: 200") { // nobody wants the body
+		t.Errorf("%+v", got)
+	}
+}
+
 // HTTP/1.1 stays possible on the same ports, and HTTP/2 is not spoken where it
 // is not on.
 func TestHTTP2IsAgreedOn(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/upstream"
 )
 
@@ -21,16 +22,20 @@ type stateFile struct {
 	text []byte // what the file says
 }
 
-// newStateFile returns the state file of an upstream, nil if it has none.
-func newStateFile(u *config.Upstream) *stateFile {
+// newStateFile returns the state file of an upstream, nil if it has none. The
+// file need not be there yet, but its folder must.
+func newStateFile(u *config.Upstream) (*stateFile, error) {
 	if u.State == "" {
-		return nil
+		return nil, nil
+	}
+	if _, err := os.Stat(filepath.Dir(u.State)); err != nil {
+		return nil, fmt.Errorf("open() %q failed (%s)", u.State, errno.Text(err))
 	}
 	s := &stateFile{name: u.State}
 	for i := range u.Servers {
 		s.text = config.AppendServer(s.text, &u.Servers[i])
 	}
-	return s
+	return s, nil
 }
 
 // save writes the lines where they are others than those in the file, which is

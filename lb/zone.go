@@ -47,7 +47,10 @@ func (c *compiler) upstream(u *config.Upstream) error {
 	if p.resolver, err = c.nameServers(u.Resolver); err != nil {
 		return err
 	}
-	p.resolverTimeout, p.state = u.ResolverTimeout, newStateFile(u)
+	if p.state, err = newStateFile(u); err != nil {
+		return u.StatePos.Errorf("%v", err)
+	}
+	p.resolverTimeout = u.ResolverTimeout
 	p.target = &proxy.Target{Name: u.Name, Pool: p.roster.Current(), Idle: p.idle}
 	if p.target.Sticky, err = proxy.NewSticky(c.g.table, &u.Sticky); err != nil {
 		return err

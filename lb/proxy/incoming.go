@@ -132,7 +132,8 @@ func (x *exchange) finish() {
 	x.keep()
 }
 
-// brokenOff ends a reply that the peer did not complete.
+// brokenOff ends a reply that the peer did not complete. Where the client broke
+// off its own body before, the peer had reason to.
 func (x *exchange) brokenOff(err error) error {
 	if x.gone.Load() || errors.Is(err, wire.ErrInterrupted) {
 		return request.ErrLeft
@@ -141,11 +142,15 @@ func (x *exchange) brokenOff(err error) error {
 	a := x.attemptNow()
 	a.Response = x.since()
 	x.describe(a.Addr)
-	x.r.LogError(errorlog.Error, f.message)
+	broken, level := &request.Error{Source: request.Upstream, Status: f.status, Reason: f.message}, errorlog.Error
+	if e := x.body.spoilt(); e != nil {
+		broken, level = e, errorlog.Info
+	}
+	x.r.LogError(level, broken.Error())
 	x.ended = true
 	x.drop()
 	x.succeed() // its head came, so that the peer is not shut out for this, as in nginx
-	return &request.Error{Source: request.Upstream, Status: f.status, Reason: f.message}
+	return broken
 }
 
 // Describe implements request.Incoming.

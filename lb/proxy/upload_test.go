@@ -180,6 +180,26 @@ func TestUploadFailures(t *testing.T) {
 		_ = c.rest()
 		f.log.await(t, "client sent an invalid body")
 	})
+	t.Run("the client breaks the rules amid the reply", func(t *testing.T) {
+		t.Parallel()
+		p := newPeer(t, func(c *wireClient) {
+			c.head()
+			c.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegin")
+			_, _ = io.Copy(io.Discard, c.r) // and then it closes its side, too
+		})
+		f := proxied(t, p, "proxy_request_buffering off; proxy_buffering off;")
+		c := f.dial()
+		c.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n")
+		if head := c.head(); status(head) != "200 OK" {
+			t.Error(head)
+		}
+		c.send("x\r\n")
+		_ = c.rest()
+		f.log.await(t, "client sent an invalid body")
+		if log := f.log.String(); strings.Contains(log, "upstream prematurely") {
+			t.Error(log)
+		}
+	})
 	t.Run("send timeout", func(t *testing.T) {
 		t.Parallel()
 		p := newPeer(t, func(c *wireClient) {
