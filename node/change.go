@@ -29,6 +29,22 @@ func edit(conf *config.Upstream, s *consensus.State) (*edited, error) {
 	return e, nil
 }
 
+// serverExistsError says that a server is there that was to be added.
+type serverExistsError struct{ upstream, server string }
+
+// Error names both.
+func (e *serverExistsError) Error() string {
+	return fmt.Sprintf("upstream %q has server %q already", e.upstream, e.server)
+}
+
+// noServerError says that there is no server of a name.
+type noServerError struct{ upstream, server string }
+
+// Error names both.
+func (e *noServerError) Error() string {
+	return fmt.Sprintf("upstream %q has no server %q", e.upstream, e.server)
+}
+
 // writtenServer translates a server line.
 func writtenServer(u *config.UpstreamServer) consensus.Server {
 	return consensus.Server{
@@ -64,7 +80,7 @@ func (e *edited) add(words []string) (consensus.Change, error) {
 	at := consensus.Target{Upstream: e.conf.Name, ID: serverID(e.conf.Name, &s)}
 	for _, known := range e.find(s.Name) {
 		if known.ID == at.ID {
-			return nil, fmt.Errorf("upstream %q has server %q already", e.conf.Name, s.Name)
+			return nil, &serverExistsError{e.conf.Name, s.Name}
 		}
 	}
 	return e.owned(&consensus.AddServer{Target: at, Server: s}), nil
@@ -148,7 +164,7 @@ func (e *edited) one(name string) (consensus.Target, error) {
 	found := e.find(name)
 	switch len(found) {
 	case 0:
-		return consensus.Target{}, fmt.Errorf("upstream %q has no server %q", e.conf.Name, name)
+		return consensus.Target{}, &noServerError{e.conf.Name, name}
 	case 1:
 		return found[0], nil
 	}
@@ -157,20 +173,35 @@ func (e *edited) one(name string) (consensus.Target, error) {
 
 // find returns the servers of a name: as in their lines, or their route.
 func (e *edited) find(name string) (list []consensus.Target) {
-	add := func(s *consensus.Server, written bool) {
+	e.each(func(s *consensus.Server, written bool) {
 		t := consensus.Target{Upstream: e.conf.Name, ID: serverID(e.conf.Name, s), Written: written}
 		if (s.Name == name || s.Route == name) && !slices.ContainsFunc(list, func(o consensus.Target) bool { return o.ID == t.ID }) {
 			list = append(list, t)
 		}
-	}
+	})
+	return list
+}
+
+// each calls f with all servers: those of lines that were not removed, then
+// those that were added.
+func (e *edited) each(f func(s *consensus.Server, written bool)) {
 	removed := map[consensus.ServerID]bool{}
 	e.edits.Removed.Each(func(id consensus.ServerID, _ consensus.Removal) { removed[id] = true })
 	for i := range e.written() {
 		if s := writtenServer(&e.conf.Servers[i]); !removed[serverID(e.conf.Name, &s)] {
-			add(&s, true)
+			f(&s, true)
 		}
 	}
-	e.edits.Added.Each(func(_ consensus.ServerID, a consensus.Addition) { add(&a.Server, false) })
+	e.edits.Added.Each(func(_ consensus.ServerID, a consensus.Addition) { f(&a.Server, false) })
+}
+
+// names returns what the servers are called, each name once.
+func (e *edited) names() (list []string) {
+	e.each(func(s *consensus.Server, _ bool) {
+		if !slices.Contains(list, s.Name) {
+			list = append(list, s.Name)
+		}
+	})
 	return list
 }
 

@@ -72,7 +72,7 @@ func (c *cluster) open(o clusterOptions) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	if c.ground.conf == nil {
 		defer cancel()
-		return c.openConsensus(o)
+		return c.openAlone(ctx, o)
 	}
 	c.feed.join(c)
 	if err := c.openLink(); err != nil {
@@ -101,6 +101,25 @@ func (c *cluster) open(o clusterOptions) (err error) {
 		busy.Wait()
 		return nil
 	})
+	return nil
+}
+
+// alonePatience bounds how long the start of a node that is alone waits for its
+// own log.
+const alonePatience = 2 * time.Second
+
+// openAlone opens agreement of this node with itself. It begins to serve with
+// all it agreed on before, unless the disk fails or hangs: then with what it has
+// of it.
+func (c *cluster) openAlone(ctx context.Context, o clusterOptions) error {
+	if err := c.openConsensus(o); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, alonePatience)
+	defer cancel()
+	if _, err := c.consensus.Load().Read(ctx); err != nil {
+		c.log.Logf(errorlog.Warn, 0, "changes that were made while weir ran are not in force yet: %v", err)
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/node/control"
 )
 
 // Node is one weir. Run is called once, from one goroutine.
@@ -18,7 +19,8 @@ type Node struct {
 	journal  *journal
 	balancer Balancer
 	ground   *ground
-	cluster  *cluster // nil with a balancer that takes nothing of it
+	control  *control.Socket // nil without a data folder
+	cluster  *cluster        // nil with a balancer that takes nothing of it
 	keeper   *keeper
 	account  *account // what the process has turned into; nil if it stayed what it was
 	cfg      *config.Config

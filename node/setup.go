@@ -71,6 +71,9 @@ func (n *Node) start() error {
 	if err == nil {
 		err = n.enterCluster()
 	}
+	if err == nil {
+		err = n.openControl()
+	}
 	if err != nil {
 		generation.Discard()
 		return err
@@ -79,6 +82,7 @@ func (n *Node) start() error {
 	generation.Start()
 	n.generation = 1
 	n.cluster.configure(cfg)
+	n.serveControl()
 	n.journal.logf(errorlog.Notice, "weir/%s, built with %s, %d CPUs", n.opts.Version, runtime.Version(), runtime.GOMAXPROCS(0))
 	return nil
 }

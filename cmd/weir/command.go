@@ -14,6 +14,10 @@ func command(args []string, stdout, stderr io.Writer) (code int, known bool) {
 	switch args[0] {
 	case "explain":
 		return exitCode(explain(args[1:], stdout, stderr)), true
+	case "upstream":
+		return askNode("upstream", upstreamVerbs(), args[1:], stdout, stderr), true
+	case "cluster":
+		return askNode("cluster", clusterVerbs(), args[1:], stdout, stderr), true
 	case "keygen":
 		err := keygen(args[1:])
 		if err != nil {

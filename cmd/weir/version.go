@@ -46,7 +46,8 @@ func printHelp(w io.Writer) {
 	fmt.Fprintf(w, `Usage: weir [-?hvVtTq] [-s signal] [-p prefix]
             [-e filename] [-c filename] [-g directives]
        weir explain [-c filename] [-H field]... [-a address] [method] URL
-       weir keygen sticky filename
+       weir keygen filename | weir keygen sticky filename
+       weir upstream command | weir cluster command
 
 Options:
   -?,-h         : this help
@@ -64,7 +65,10 @@ Options:
 Commands:
   explain       : tell which way a request takes, up to the server, and why;
                   -H adds a field to it, -a is the client's address
+  keygen        : make the secret of a cluster, in a new file
   keygen sticky : make a key for sticky cookies, in a new file
+  upstream      : list and change the servers of a running weir; -h tells more
+  cluster       : how a cluster fares, and changes to it; -h tells more
 
 `, filepath.Dir(config.DefaultFile), config.DefaultErrorLog, config.DefaultFile)
 }

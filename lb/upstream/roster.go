@@ -111,8 +111,15 @@ func (r *Roster) setEdits(e Edits) error {
 	return nil
 }
 
-// Lines returns the servers as they are now: the lines of the configuration
-// under the edits made at run time, before names are resolved.
+// Servers returns the servers as they are now: the lines of the configuration
+// under the edits made at run time, before names are resolved and without orders.
+func (r *Roster) Servers() []Server {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.said.lines())
+}
+
+// Lines returns the Servers with what is ordered about whole lines.
 func (r *Roster) Lines() []Server {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,6 +18,8 @@ type PeerStatus struct {
 	Server    string // as written
 	Addr      string // as connected
 	SID       string
+	ID        ServerID
+	Line      ServerID // id of the line it belongs to
 	Backup    bool
 	Weight    int
 	MaxConns  int // 0: no limit
@@ -66,7 +68,7 @@ func (p *Pool) ResetStatistics() {
 func (p *Peer) status(now int64, single bool) PeerStatus {
 	s, h, c := p.slot, p.slot.hot, &p.resident.counters
 	st := PeerStatus{
-		Server: p.Server, Addr: p.Text, SID: p.SID, Backup: p.Backup,
+		Server: p.Server, Addr: p.Text, SID: p.SID, ID: p.ID, Line: p.Line, Backup: p.Backup,
 		Weight: int(p.weight), Active: int(h.conns),
 		Requests: c.requests, Responses: c.responses, Sent: c.sent, Received: c.received,
 		Fails: c.failures, Unavail: c.unavail, Selected: c.selected,

@@ -111,7 +111,7 @@ func (c *Client) RemoveNode(ctx context.Context, node string) (Outcome, error) {
 	return c.write(ctx, http.MethodDelete, "/v1/members/"+url.PathEscape(node), nil)
 }
 
-// Recover makes a quorum of the nodes that are left.
+// Recover makes a quorum anew of the node alone.
 func (c *Client) Recover(ctx context.Context, r Recovery) (Outcome, error) {
 	return c.write(ctx, http.MethodPost, "/v1/cluster/recover", r)
 }

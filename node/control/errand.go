@@ -122,7 +122,7 @@ func (s *Socket) removeServer(w http.ResponseWriter, r *http.Request) (int, any,
 }
 
 func (s *Socket) transfer(w http.ResponseWriter, r *http.Request) (int, any, error) {
-	return s.change(w, r, nil, func(by Write) (Outcome, error) {
+	return s.change(w, r, nil, func(Write) (Outcome, error) {
 		return Outcome{}, s.o.Node.Transfer(r.Context())
 	})
 }
@@ -137,11 +137,11 @@ func (s *Socket) removeNode(w http.ResponseWriter, r *http.Request) (int, any, e
 
 func (s *Socket) recover(w http.ResponseWriter, r *http.Request) (int, any, error) {
 	var body Recovery
-	return s.change(w, r, &body, func(by Write) (Outcome, error) {
-		if body.Cluster == "" || len(body.Keep) == 0 {
-			return Outcome{}, &Failure{Code: BadRequest, Text: `the fields "cluster" and "keep" are needed`}
+	return s.change(w, r, &body, func(Write) (Outcome, error) {
+		if body.Cluster == "" {
+			return Outcome{}, &Failure{Code: BadRequest, Text: `the field "cluster" is missing: the cluster's id`}
 		}
-		return Outcome{}, s.o.Node.Recover(r.Context(), by, body)
+		return Outcome{}, s.o.Node.Recover(body.Cluster)
 	})
 }
 

@@ -135,13 +135,10 @@ type Rotation struct {
 	Rings []string `json:"rings"` // sticky, ticket, gossip; none: all of them
 }
 
-// Recovery makes a quorum of the nodes that are left, when those that are gone
-// will not come back.
+// Recovery makes a quorum anew, when the nodes of one will not come back.
 type Recovery struct {
 	// Cluster is the cluster's id, so that it is no accident.
 	Cluster string `json:"cluster"`
-	// Keep are the nodes that go on, by name or id.
-	Keep []string `json:"keep"`
 }
 
 // Rings returns the names of the key rings, in the order of tables.

@@ -34,8 +34,9 @@ type Node interface {
 	Leave(ctx context.Context, w Write) (Outcome, error)
 	// RemoveNode shuts a node out for good, named by name or id.
 	RemoveNode(ctx context.Context, w Write, node string) (Outcome, error)
-	// Recover makes a quorum of the nodes that are left.
-	Recover(ctx context.Context, w Write, r Recovery) error
+	// Recover makes a quorum anew of this node alone, in the cluster of an id;
+	// the others that are left join it again.
+	Recover(cluster string) error
 	// Rotate makes a new key for each of the rings.
 	Rotate(ctx context.Context, w Write, rings []string) (Outcome, error)
 }

@@ -38,6 +38,7 @@ func serveFake(t *testing.T) (path string, node *fakeNode, logged func() []strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Serve()
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -28,18 +28,22 @@ type Options struct {
 // Socket is a control socket that is served.
 type Socket struct {
 	o    Options
+	door *door
 	http *http.Server
 	done sync.WaitGroup
 }
 
-// Open makes the socket and serves it until Close. Only root and the user of
-// this process may connect.
+// Open makes the socket. Only root and the user of this process may connect;
+// they wait until Serve.
 func Open(o Options) (*Socket, error) {
 	l, err := listen(o.Path)
 	if err != nil {
 		return nil, err
 	}
-	s := &Socket{o: o}
+	owner := os.Geteuid()
+	s := &Socket{o: o, door: &door{l, func(uid int) bool { return uid == 0 || uid == owner }, func(user string) {
+		o.Log(fmt.Sprintf("control socket: user %q may not use it", user))
+	}}}
 	s.http = &http.Server{
 		Handler: s.routes(), ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: log.New(io.Discard, "", 0), // of broken connections; the handlers tell of faults themselves
@@ -50,14 +54,16 @@ func Open(o Options) (*Socket, error) {
 			return ctx
 		},
 	}
-	owner := os.Geteuid()
-	d := &door{l, func(uid int) bool { return uid == 0 || uid == owner }, func(user string) { o.Log(fmt.Sprintf("control socket: user %q may not use it", user)) }}
+	return s, nil
+}
+
+// Serve begins to answer, until Close. It returns at once.
+func (s *Socket) Serve() {
 	s.done.Go(func() {
-		if err := s.http.Serve(d); !errors.Is(err, http.ErrServerClosed) {
-			o.Log(fmt.Sprintf("control socket: %v", err))
+		if err := s.http.Serve(s.door); !errors.Is(err, http.ErrServerClosed) {
+			s.o.Log(fmt.Sprintf("control socket: %v", err))
 		}
 	})
-	return s, nil
 }
 
 // closePatience is how long Close waits for errands that are being done.
@@ -72,7 +78,7 @@ func (s *Socket) Close() error {
 		err = s.http.Close()
 	}
 	s.done.Wait()
-	return err
+	return errors.Join(err, s.door.close()) // it may never have been served
 }
 
 // userKey is where the context of a request has the user's name.

@@ -89,6 +89,14 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 }
 
+// close removes the socket, if that was not done yet.
+func (d *door) close() error {
+	if err := d.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
 // visit is a connection of a user.
 type visit struct {
 	*net.UnixConn

@@ -1,0 +1,211 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/consensus"
+	"github.com/weir-lb/weir/lb"
+	"github.com/weir-lb/weir/node/control"
+)
+
+// operator does what the control socket is asked for: it is the hand of who
+// operates the node.
+type operator struct {
+	cluster  *cluster
+	balancer interface{ Upstreams() []lb.UpstreamStatus }
+	version  string
+}
+
+var _ control.Node = (*operator)(nil)
+
+// agreement is what changes are proposed to; nil as long as it is not open.
+func (o *operator) agreement() *consensus.Consensus { return o.cluster.consensus.Load() }
+
+// CatchUp implements control.Node.
+func (o *operator) CatchUp(ctx context.Context) error {
+	_, err := o.agreement().Read(ctx)
+	return o.failure(err)
+}
+
+// Outcome implements control.Node.
+func (o *operator) Outcome(request string) (control.Outcome, bool) {
+	var id consensus.RequestID
+	if id.UnmarshalText([]byte(request)) != nil {
+		return control.Outcome{}, false
+	}
+	r, known := o.cluster.state().Result(id)
+	return control.Outcome{Index: r.Index, Request: request}, known && r.Code == consensus.Accepted
+}
+
+// AddServer implements control.Node.
+func (o *operator) AddServer(ctx context.Context, w control.Write, name string, s control.NewServer) (control.Outcome, error) {
+	return o.edit(ctx, w, name, func(e *edited) (consensus.Change, error) {
+		return e.add(append([]string{s.Server}, s.Words()...))
+	})
+}
+
+// EditServer implements control.Node.
+func (o *operator) EditServer(ctx context.Context, w control.Write, name, server string, c control.ServerEdit) (control.Outcome, error) {
+	return o.edit(ctx, w, name, func(e *edited) (consensus.Change, error) {
+		var both consensus.Batch
+		if words := c.Words(); len(words) > 0 {
+			change, err := e.set(server, words)
+			if err != nil {
+				return nil, err
+			}
+			both = append(both, change)
+		}
+		if c.Order != nil {
+			kind := consensus.OrderKind(*c.Order)
+			if kind == "none" {
+				kind = consensus.OrderNone
+			}
+			change, err := e.order(server, kind, c.Why)
+			if err != nil {
+				return nil, err
+			}
+			both = slices.Insert(both, 0, change) // before an edit that gives the server another id
+		}
+		if len(both) == 1 {
+			return both[0], nil
+		}
+		return &both, nil
+	})
+}
+
+// RemoveServer implements control.Node.
+func (o *operator) RemoveServer(ctx context.Context, w control.Write, name, server string) (control.Outcome, error) {
+	return o.edit(ctx, w, name, func(e *edited) (consensus.Change, error) { return e.remove(server) })
+}
+
+// edit proposes a change of an upstream. What has been done already under the
+// name of the request is answered as it was then, even if it makes no sense any
+// more.
+func (o *operator) edit(ctx context.Context, w control.Write, name string, change func(*edited) (consensus.Change, error)) (control.Outcome, error) {
+	conf, err := o.find(name)
+	if err != nil {
+		return control.Outcome{}, err
+	}
+	e, err := edit(conf, o.cluster.state())
+	if err != nil {
+		return control.Outcome{}, &control.Failure{Code: control.UpstreamStatic, Text: err.Error()}
+	}
+	c, err := change(e)
+	if err == nil {
+		return o.propose(ctx, w, c)
+	}
+	if outcome, done := o.repeated(ctx, w); done {
+		return outcome, nil
+	}
+	return control.Outcome{}, editFailure(e, err)
+}
+
+// repeated tells whether a write that makes no sense does so because it has been
+// done, here or on another node.
+func (o *operator) repeated(ctx context.Context, w control.Write) (control.Outcome, bool) {
+	outcome, done := o.Outcome(w.Request)
+	if !done && o.CatchUp(ctx) == nil {
+		outcome, done = o.Outcome(w.Request)
+	}
+	return outcome, done
+}
+
+// find returns an upstream of the configuration in force.
+func (o *operator) find(name string) (*config.Upstream, error) {
+	list := o.balancer.Upstreams()
+	i := slices.IndexFunc(list, func(u lb.UpstreamStatus) bool { return u.Config.Name == name })
+	if i < 0 {
+		return nil, control.MissingUpstream(name, o.Upstreams())
+	}
+	return list[i].Config, nil
+}
+
+// editFailure words why an operator's words are no change.
+func editFailure(e *edited, err error) *control.Failure {
+	f := &control.Failure{Code: control.BadParameter, Text: err.Error()}
+	var missing *noServerError
+	var exists *serverExistsError
+	switch {
+	case errors.As(err, &exists):
+		f.Code = control.Conflict
+	case errors.As(err, &missing):
+		f.Code, f.Known = control.ServerNotFound, e.names()
+	}
+	return f
+}
+
+// propose has a change agreed on.
+func (o *operator) propose(ctx context.Context, w control.Write, c consensus.Change) (control.Outcome, error) {
+	command := consensus.Command{Actor: w.Actor, Change: c}
+	if err := command.Request.UnmarshalText([]byte(w.Request)); err != nil {
+		return control.Outcome{}, err
+	}
+	if o.cluster.ground.conf != nil {
+		command.Actor += " on " + o.cluster.ground.conf.Node
+	}
+	var r consensus.Result
+	var err error
+	if w.Patience < 0 {
+		r, err = o.agreement().Propose(ctx, command)
+	} else {
+		r, err = o.agreement().ProposeWithin(ctx, command, w.Patience)
+	}
+	if err != nil {
+		return control.Outcome{}, o.failure(err)
+	}
+	return control.Outcome{Index: r.Index}, refusal(r)
+}
+
+// refusal makes an error of a result that is one.
+func refusal(r consensus.Result) error {
+	switch r.Code {
+	case consensus.Accepted:
+		return nil
+	case consensus.Invalid:
+		return &control.Failure{Code: control.BadParameter, Text: r.Reason}
+	case consensus.Missing:
+		return &control.Failure{Code: control.ServerNotFound, Text: r.Reason}
+	}
+	return &control.Failure{Code: control.Conflict, Text: r.Reason}
+}
+
+// failure makes one of an error of agreement.
+func (o *operator) failure(err error) error {
+	var none *consensus.NoQuorumError
+	var unknown *consensus.OutcomeUnknownError
+	switch {
+	case errors.As(err, &none):
+		f := &control.Failure{Code: control.NoQuorum, Text: none.Error(), Missing: o.nodeNames(none.Missing)}
+		if len(none.Missing) > 0 {
+			f.Text = fmt.Sprintf("no quorum: %d of %d voters cannot be reached (%s); the change was not accepted, requests go on to be served",
+				len(none.Missing), none.Voters, joinNames(f.Missing))
+		}
+		return f
+	case errors.As(err, &unknown):
+		return &control.Failure{Code: control.OutcomeUnknown, Text: unknown.Error(), Request: unknown.Request.String()}
+	}
+	return err
+}
+
+func (o *operator) nodeNames(ids []consensus.NodeID) (list []control.NodeName) {
+	for _, id := range ids {
+		list = append(list, control.NodeName{ID: string(id), Name: o.cluster.nameOf(string(id))})
+	}
+	slices.SortFunc(list, func(a, b control.NodeName) int { return cmp.Compare(a.String(), b.String()) })
+	return list
+}
+
+func joinNames(list []control.NodeName) (text string) {
+	for i, n := range list {
+		if i > 0 {
+			text += ", "
+		}
+		text += n.String()
+	}
+	return text
+}
