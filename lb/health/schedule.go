@@ -16,6 +16,10 @@ const (
 	fastFraction = 5
 	fastest      = 100 * time.Millisecond
 	slowestFast  = time.Second
+	// Probes that are not urgent leave together with others, at the strokes of
+	// a clock: waking up costs more than a probe.
+	longestStroke  = 100 * time.Millisecond
+	strokeFraction = 20
 )
 
 // queue holds the targets by the time they are due; it implements heap.Interface.
@@ -131,7 +135,19 @@ func (c *Checker) next(t *target, now time.Time, jitter time.Duration) time.Time
 	}
 	at := t.due.Add(wait + jitter)
 	if at.Before(now) { // the probe took longer than the interval
-		return now.Add(jitter)
+		at = now.Add(jitter)
+	}
+	if t.tally.changing() || t.again {
+		return at
+	}
+	return t.stroke(at)
+}
+
+// stroke is the first stroke of the clock that is not before a time.
+func (t *target) stroke(at time.Time) time.Time {
+	length := int64(min(t.check.Interval/strokeFraction, longestStroke))
+	if past := at.UnixNano() % length; past > 0 {
+		return at.Add(time.Duration(length - past))
 	}
 	return at
 }
@@ -151,7 +167,7 @@ func (t *target) aligned(now time.Time) time.Time {
 	}
 	first := int64(part * float64(interval))
 	turns := (from-first)/interval + 1
-	return now.Add(time.Duration(first + turns*interval - now.UnixNano()))
+	return t.stroke(now.Add(time.Duration(first + turns*interval - now.UnixNano())))
 }
 
 // phase is the n-th point of a sequence in [0, 1) that is even however many of
