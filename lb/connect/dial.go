@@ -41,20 +41,7 @@ func Dial(ctx context.Context, p *upstream.Peer, f *Profile, handshake time.Dura
 
 // dial is Dial for a stream of any use.
 func dial(ctx context.Context, s *wire.Stream, p *upstream.Peer, f *Profile, limit time.Duration) error {
-	d := net.Dialer{KeepAlive: -1}
-	if f.Keepalive {
-		d.KeepAlive = 0
-	}
-	network, address := "tcp", p.Addr.AddrPort.String()
-	if p.Addr.Path != "" {
-		network, address = "unix", p.Addr.Path
-	} else if f.Bind.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(f.Bind)
-		if f.Transparent {
-			d.Control = beTransparent
-		}
-	}
-	nc, err := d.DialContext(ctx, network, address)
+	nc, err := dialSocket(ctx, &p.Addr, f)
 	if err != nil {
 		return dialError(err)
 	}
@@ -67,6 +54,27 @@ func dial(ctx context.Context, s *wire.Stream, p *upstream.Peer, f *Profile, lim
 		}
 	}
 	return nil
+}
+
+// dialSocket connects a socket.
+func dialSocket(ctx context.Context, to *upstream.Addr, f *Profile) (net.Conn, error) {
+	if to.Path == "" && !f.Bind.IsValid() && !f.Keepalive && to.AddrPort.Addr().Zone() == "" {
+		return dialTCP(ctx, to.AddrPort)
+	}
+	d := net.Dialer{KeepAlive: -1}
+	if f.Keepalive {
+		d.KeepAlive = 0
+	}
+	if to.Path != "" {
+		return d.DialContext(ctx, "unix", to.Path)
+	}
+	if f.Bind.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(f.Bind)
+		if f.Transparent {
+			d.Control = beTransparent
+		}
+	}
+	return d.DialContext(ctx, "tcp", to.AddrPort.String())
 }
 
 // handshake runs over a Feed, so that the socket's own limits hold.
