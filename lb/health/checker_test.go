@@ -236,16 +236,18 @@ func TestCheckerSpreads(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		perTenth := map[int]int{}
+		perStroke := map[int]int{}
 		for _, p := range s.probes {
 			var at float64
 			var who string
 			fmt.Sscan(p, &at, &who)
-			perTenth[int(at*10)]++
+			if perStroke[int(at*4)]++; at*4 != float64(int(at*4)) {
+				t.Errorf("a probe that is not urgent leaves at %g", at)
+			}
 		}
-		for at, n := range perTenth {
-			if n > 8 { // 4 would be even
-				t.Errorf("%d probes in one tenth of a second, at %d", n, at)
+		for at, n := range perStroke {
+			if n > 14 { // 10 would be even
+				t.Errorf("%d probes in a quarter of a second, at %d", n, at)
 			}
 		}
 		if n := len(s.probes); n < 198 || n > 202 {

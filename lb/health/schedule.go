@@ -18,7 +18,7 @@ const (
 	slowestFast  = time.Second
 	// Probes that are not urgent leave together with others, at the strokes of
 	// a clock: waking up costs more than a probe.
-	longestStroke  = 100 * time.Millisecond
+	longestStroke  = 250 * time.Millisecond
 	strokeFraction = 20
 )
 
