@@ -109,6 +109,13 @@ func (c *cluster) spread(from int, r Report) {
 	}
 }
 
+// random is a number from 0 to n-1.
+func (c *cluster) random(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rand.IntN(n)
+}
+
 // alive tells all nodes who is there: those that are apart see only themselves.
 func (c *cluster) alive() {
 	together := c.together()

@@ -69,9 +69,9 @@ func TestTimeToStop(t *testing.T) {
 // stopTime makes a server ill at any time, and well again.
 func (c *cluster) stopTime(why Reason, slow time.Duration) time.Duration {
 	c.t.Helper()
-	c.pass(7*time.Second + time.Duration(c.rand.Int64N(int64(5*time.Second))))
+	c.pass(7*time.Second + time.Duration(c.random(int(5*time.Second))))
 	c.expect(one, words(len(c.nodes), "up"))
-	n := c.nodes[c.rand.IntN(len(c.nodes))]
+	n := c.nodes[c.random(len(c.nodes))]
 	c.health(one, why)
 	began := time.Since(c.start)
 	c.pass(slow)
