@@ -66,6 +66,8 @@ type forming struct {
 	promised NodeID   // who was let to
 	until    time.Time
 	begun    bool // this node does
+
+	strangers []string // addresses of nodes of other clusters
 }
 
 func (f *forming) choose(ids []NodeID) {
@@ -151,6 +153,9 @@ func (c *Consensus) greetings(ctx context.Context) (list []hello) {
 				return
 			}
 			r.Hello.Addr = cmp.Or(r.Hello.Addr, addr)
+			if c.stranger(addr, r.Hello) {
+				return
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			list = append(list, *r.Hello)
@@ -159,6 +164,26 @@ func (c *Consensus) greetings(ctx context.Context) (list []hello) {
 	asked.Wait()
 	slices.SortFunc(list, func(a, b hello) int { return cmp.Compare(a.ID, b.ID) })
 	return list
+}
+
+// stranger reports whether a node is of another cluster, which has the same name
+// by mistake. That is said once, and else it is as if the node was not there: it
+// must not keep this cluster from working.
+func (c *Consensus) stranger(addr string, h *hello) bool {
+	own := c.State().Cluster().ID
+	if own == "" || h.ClusterID == "" || own == h.ClusterID {
+		return false
+	}
+	c.forming.mu.Lock()
+	said := slices.Contains(c.forming.strangers, addr)
+	if !said {
+		c.forming.strangers = append(c.forming.strangers, addr)
+	}
+	c.forming.mu.Unlock()
+	if !said {
+		c.o.Log.Warn(fmt.Sprintf("the node at %s is of another cluster of the name %q: its id is %s, and not %s", addr, c.o.Cluster, h.ClusterID, own))
+	}
+	return true
 }
 
 // formPause is the time between two looks at who is there.

@@ -222,6 +222,45 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A node that was alone becomes the first of a cluster with all it has, in one
+// step. Nodes of two clusters let each other be, and say so.
+func TestGrowthAndStrangers(t *testing.T) {
+	t.Parallel()
+	w := newNetwork(t)
+	first := w.add(t.TempDir(), 1)
+	c, err := Open(Options{Dir: first.o.Dir, ID: first.o.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Propose(t.Context(), addServer(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := w.add("", 1)
+	first.start()
+	w.settled()
+	second.start()
+	w.eventually("the second has it", func() bool { return has(second.up().State(), 1) })
+	for _, s := range first.up().State().nodes {
+		if s.Value.Addr == "alone" {
+			t.Errorf("%+v", s)
+		}
+	}
+	lonely := w.add(t.TempDir(), 1)
+	w.isolate(lonely)
+	lonely.start()
+	w.eventually("another cluster", func() bool { return lonely.up().known() })
+	w.heal(lonely)
+	lonely.stop()
+	lonely.start()
+	w.eventually("strangers", func() bool { return lonely.says("another cluster of the name") })
+	if _, err := lonely.up().Propose(t.Context(), addServer(2)); err != nil || has(first.up().State(), 2) {
+		t.Errorf("%v", err)
+	}
+}
+
 // says reports whether a node has logged something.
 func (n *testNode) says(text string) bool {
 	n.mu.Lock()

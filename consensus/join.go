@@ -64,12 +64,9 @@ func (c *Consensus) forgetLoss() error {
 
 // judge tells from what another knows of this node whether it may take part.
 func (c *Consensus) judge(h hello) error {
-	own := c.State().Cluster()
 	switch {
 	case h.Removed:
 		return fmt.Errorf("%w: it was removed", errRefused)
-	case own.ID != "" && h.ClusterID != "" && h.ClusterID != own.ID:
-		return fmt.Errorf("%w: %s is in another cluster of the name %q, %s and not %s", errRefused, h.Addr, h.Cluster, h.ClusterID, own.ID)
 	case h.KnownBoot > c.o.Boot || h.KnownBoot == c.o.Boot && h.KnownRun != c.o.Run:
 		return fmt.Errorf("%w: it started for the %d. time already: its data is an old copy", errRefused, h.KnownBoot)
 	}
