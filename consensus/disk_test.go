@@ -2,7 +2,6 @@ package consensus
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -296,25 +295,4 @@ func TestCheckStoreOfNothing(t *testing.T) {
 	if _, err := freeSpace("/nowhere"); err == nil {
 		t.Error("of a folder that is not there")
 	}
-}
-
-// Messages come from nodes, but that is no reason to trust each byte of them.
-func FuzzAnswer(f *testing.F) {
-	c, err := Open(Options{ID: "00000000000000000000000000000001"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { c.Close() })
-	for _, text := range []string{`{"kind":"hello"}`, `{"kind":"hello","hello":{"join":{}}}`, `{"kind":"propose","entry":"AA=="}`, `{"kind":"read"}`,
-		`{"kind":"transfer","hops":9}`, `{"kind":"readmit","node":"x"}`, `{"kind":"promise","set":["x"]}`, `[]`} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		answer, err := c.Answer(ctx, body)
-		if (err == nil) == (answer == nil) {
-			t.Errorf("%q, %v", answer, err)
-		}
-	})
 }

@@ -11,6 +11,9 @@ import (
 // was rolled back it could vote twice, and so it could when it has lost its log.
 // Nobody may answer: then the whole cluster may have been restarted.
 func (c *Consensus) meet(lost bool) error {
+	if n, _ := c.State().Node(c.o.ID); n.Removed {
+		return errRemoved
+	}
 	list := c.greetings(c.ctx)
 	for _, h := range list {
 		if err := c.judge(h); err != nil {
@@ -66,7 +69,7 @@ func (c *Consensus) forgetLoss() error {
 func (c *Consensus) judge(h hello) error {
 	switch {
 	case h.Removed:
-		return fmt.Errorf("%w: it was removed", errRefused)
+		return errRemoved
 	case h.KnownBoot > c.o.Boot || h.KnownBoot == c.o.Boot && h.KnownRun != c.o.Run:
 		return fmt.Errorf("%w: it started for the %d. time already: its data is an old copy", errRefused, h.KnownBoot)
 	}
@@ -106,6 +109,10 @@ func (c *Consensus) announce() {
 // introduce looks whether the cluster knows of this start of the node, and tells
 // it if not. The error is for an operator, and comes when it stays as it is.
 func (c *Consensus) introduce() (done bool, err error) {
+	if n, _ := c.State().Node(c.o.ID); n.Removed {
+		c.fail(errRemoved)
+		return true, nil
+	}
 	if c.known() && !c.again.Load() {
 		if id, _ := c.Leader(); id == "" {
 			c.lookForEpoch()

@@ -221,7 +221,7 @@ func (n *testNode) call(ctx context.Context, addr string, body []byte) ([]byte, 
 	if c == nil {
 		return nil, &UndoneError{errors.New("it is down")}
 	}
-	answer, err := c.Answer(ctx, body)
+	answer, err := c.Answer(ctx, n.o.ID, body)
 	if _, cut := n.net.reach(n, addr); cut != nil {
 		return nil, errors.New("the answer was lost")
 	}

@@ -275,34 +275,6 @@ func (c *Consensus) call(ctx context.Context, addr string, m message) (r reply, 
 	return r, fmt.Errorf("%w: %s: %s", errMaybe, addr, r.Text)
 }
 
-// Answer is what another node's Options.Call comes to on this one. An error
-// means that body is no message of a node.
-func (c *Consensus) Answer(ctx context.Context, body []byte) ([]byte, error) {
-	m, err := decodeMessage(body)
-	if err != nil {
-		return nil, err
-	}
-	var r reply
-	switch m.Kind {
-	case askHello:
-		r.Hello = c.greet(m.Hello)
-	case askPromise:
-		err = c.promise(m)
-	default:
-		r, err = c.try(ctx, m)
-	}
-	switch {
-	case err == nil:
-	case errors.Is(err, errNoLeader):
-		r = reply{Code: replyNoLeader, Text: err.Error()}
-	case errors.Is(err, errMaybe):
-		r = reply{Code: replyMaybe, Text: err.Error()}
-	default:
-		r = reply{Code: replyRefused, Text: err.Error()}
-	}
-	return json.Marshal(r)
-}
-
 // noQuorum tells who is missing.
 func (c *Consensus) noQuorum(why error) error {
 	e := &NoQuorumError{Why: why}

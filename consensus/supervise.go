@@ -18,6 +18,7 @@ var (
 	// errRefused says that the cluster does not want this node as it is. Only an
 	// operator can change that.
 	errRefused = errors.New("the cluster refuses this node")
+	errRemoved = fmt.Errorf("%w: it was removed", errRefused)
 	// errMissed says that the cluster was recovered without this node, whose log
 	// is no longer that of the cluster.
 	errMissed = errors.New("the cluster was recovered without this node")

@@ -187,12 +187,12 @@ func admits(s *consensus.State, id consensus.NodeID, key []byte) error {
 
 func (c *cluster) handlers() map[string]link.Handler {
 	return map[string]link.Handler{
-		verbAgree: func(ctx context.Context, _ link.Peer, body []byte) ([]byte, error) {
+		verbAgree: func(ctx context.Context, from link.Peer, body []byte) ([]byte, error) {
 			agreement := c.consensus.Load()
 			if agreement == nil {
 				return nil, errors.New("the node has just been started")
 			}
-			return agreement.Answer(ctx, body)
+			return agreement.Answer(ctx, consensus.NodeID(from.ID), body)
 		},
 		verbName:        func(_ context.Context, _ link.Peer, body []byte) ([]byte, error) { return c.feed.witnessed(body) },
 		verbFindSession: func(_ context.Context, _ link.Peer, body []byte) ([]byte, error) { return c.feed.answerSession(body) },
