@@ -34,6 +34,7 @@ func (f *feed) Report(r health.Report) {
 	if g := f.cluster.gossip.Load(); g != nil {
 		g.Publish(gossip.Report{
 			Key: r.Peer.Key(), Status: uint8(r.Status), Reason: uint8(r.Reason), Since: r.Since, Latency: r.Latency,
+			Gone: r.Status == health.StatusUnknown,
 		})
 	}
 }

@@ -3,6 +3,7 @@ package health
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 )
 
 // Nodes are the nodes that share the checking. None or one: this node checks
@@ -25,6 +26,19 @@ type panel struct {
 type roll struct {
 	ids   []string // that of this node first
 	seeds []uint64
+}
+
+// same reports whether r lists the same nodes as q.
+func (r *roll) same(q *roll) bool {
+	if r.ids[0] != q.ids[0] || len(r.ids) != len(q.ids) {
+		return false
+	}
+	for _, id := range r.ids {
+		if !slices.Contains(q.ids, id) {
+			return false
+		}
+	}
+	return true
 }
 
 // newRoll lists the nodes, this one first.

@@ -26,14 +26,18 @@ func (b *budget) take(now time.Time) bool {
 	return true
 }
 
-// SetNodes tells who shares the checking. Peers that this node is to check now
+// SetNodes tells who shares the checking; telling the same again changes
+// nothing. Peers that this node is to check now
 // and did not before begin with what is known of them, and are probed when it
 // is their turn.
 func (c *Checker) SetNodes(n Nodes) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	c.roll = newRoll(n)
+	now, next := time.Now(), newRoll(n)
+	if next.same(&c.roll) {
+		return
+	}
+	c.roll = next
 	if !c.roll.alone() {
 		c.settled = now.Add(leastFresh)
 	}

@@ -221,6 +221,26 @@ func TestShareMoves(t *testing.T) {
 	})
 }
 
+// Nodes that are told again are no news: what is known does not begin to settle
+// anew, and nothing is probed.
+func TestShareSameNodes(t *testing.T) {
+	share(t, 4, func(c *cluster) {
+		c.serve(10, check(nil))
+		c.pass(20 * time.Second)
+		settled := c.nodes[0].checker.settled
+		c.probed()
+		c.alive()
+		c.nodes[0].checker.SetNodes(Nodes{Self: c.nodes[0].id, Alive: []string{c.nodes[3].id, c.nodes[1].id, c.nodes[2].id}})
+		if n := c.probed(); n > 0 || c.nodes[0].checker.settled != settled {
+			t.Errorf("%d probes, settled at %s instead of %s", n, c.nodes[0].checker.settled, settled)
+		}
+		c.nodes[0].checker.SetNodes(Nodes{Self: c.nodes[0].id})
+		if c.nodes[0].checker.settled != settled || !c.nodes[0].checker.roll.alone() {
+			t.Error("a node alone waits for others")
+		}
+	})
+}
+
 // A server that is new to a node begins as the others know it.
 func TestShareKnownVerdict(t *testing.T) {
 	share(t, 3, func(c *cluster) {
