@@ -1,0 +1,190 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/weir-lb/weir/consensus"
+	"github.com/weir-lb/weir/discovery"
+	"github.com/weir-lb/weir/discovery/dnstest"
+	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/lb/upstream"
+)
+
+// TestDuties: one node asks and proposes, one confirms, the others wait to be
+// told; without an answer or a leader each helps itself.
+func TestDuties(t *testing.T) {
+	t.Parallel()
+	s := subject{"app", upstream.Question{Host: "app.example"}}
+	nodes := []string{"a", "b", "c", "d", "e"}
+	first, second := resolvers(s, nodes)
+	slices.Reverse(nodes)
+	if f2, s2 := resolvers(s, nodes); first == second || f2 != first || s2 != second {
+		t.Errorf("%s, %s; in another order %s, %s", first, second, f2, s2)
+	}
+	for _, self := range nodes {
+		for _, c := range []struct{ agreed, forsaken bool }{{true, false}, {false, false}, {true, true}, {false, true}} {
+			want := dutyNone
+			if !c.agreed || c.forsaken {
+				want = dutyAsk | dutyApply
+			}
+			switch {
+			case c.forsaken:
+			case self == first:
+				want |= dutyAsk | dutyPropose
+			case self == second:
+				want |= dutyAsk | dutySecond
+			}
+			if got := dutyOf(self, nodes, s, c.agreed, c.forsaken); got != want {
+				t.Errorf("%s of %s, %s; %+v: %b, want %b", self, first, second, c, got, want)
+			}
+		}
+	}
+	if f, s := resolvers(s, []string{"a"}); f != "a" || s != "" {
+		t.Errorf("alone: %q, %q", f, s)
+	}
+	shares := map[string]int{}
+	for i := range 1000 {
+		f, _ := resolvers(subject{"app", upstream.Question{Host: fmt.Sprintf("app%d.example", i)}}, nodes)
+		shares[f]++
+	}
+	for _, id := range nodes {
+		if shares[id] < 100 {
+			t.Errorf("%v", shares)
+		}
+	}
+}
+
+// TestSameRecords: order and repetition say nothing.
+func TestSameRecords(t *testing.T) {
+	t.Parallel()
+	a, b := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	one := []discovery.Record{{Addrs: []netip.Addr{a, b}}}
+	for _, c := range []struct {
+		other []discovery.Record
+		same  bool
+	}{
+		{[]discovery.Record{{Addrs: []netip.Addr{b, a, b}}}, true},
+		{[]discovery.Record{{Addrs: []netip.Addr{a}}}, false},
+		{[]discovery.Record{{Addrs: []netip.Addr{a, b}, Port: 1}}, false},
+		{nil, false},
+	} {
+		if got := sameRecords(one, c.other); got != c.same {
+			t.Errorf("%v: %v", c.other, got)
+		}
+	}
+}
+
+// TestNamesTogether: nodes have the same servers of a name, of which two ask;
+// and go on when the one that asks first is gone.
+func TestNamesTogether(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ns := dnstest.Start(t)
+	for i, name := range []string{"one", "two"} {
+		addr := fmt.Sprintf("%s%d", s.net, 11+i)
+		listener, err := net.Listen("tcp", addr+":9000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("App", name) }))
+		_ = server.Listener.Close() // its own, of which there is no need
+		server.Listener = listener
+		server.Start()
+		t.Cleanup(server.Close)
+	}
+	ns.Host("app.example", 1, s.net+"11")
+	conf := "resolver " + ns.Addr + " valid=1s ipv6=off; upstream app { zone app 64k; server app.example:9000 resolve; }"
+	var nodes []*living
+	for i := range 3 {
+		nodes = append(nodes, s.begin(t, i+1, s.conf(i+1, 3, conf)))
+	}
+	all := func(want string, nodes []*living) {
+		t.Helper()
+		for _, l := range nodes {
+			eventually(t, want+" on "+l.url, func() bool { return l.get(t) == want })
+		}
+	}
+	all("200 OK one", nodes)
+	name := subject{"app", upstream.Question{Host: "app.example"}}
+	for _, l := range nodes {
+		eventually(t, "an agreed answer", func() bool { _, ok := l.cluster.feed.council.agreed(name); return ok })
+	}
+	asking := func() (list []int) {
+		for i, l := range nodes {
+			if l.cluster.feed.council.duty(name)&dutyAsk != 0 {
+				list = append(list, i)
+			}
+		}
+		return list
+	}
+	eventually(t, "two that ask", func() bool { return len(asking()) == 2 })
+	ns.Host("app.example", 1, s.net+"12")
+	all("200 OK two", nodes)
+
+	first, _ := resolvers(name, nodes[0].cluster.aliveNodes())
+	i := slices.IndexFunc(nodes, func(l *living) bool { return string(l.cluster.self()) == first })
+	nodes[i].end(t)
+	rest := slices.Delete(slices.Clone(nodes), i, i+1)
+	ns.Host("app.example", 1, s.net+"11")
+	all("200 OK one", rest)
+}
+
+// TestMassChange: an answer that takes away much is agreed on only when another
+// node was told the same.
+func TestMassChange(t *testing.T) {
+	t.Parallel()
+	s := subject{"app", upstream.Question{Host: "app.example"}}
+	records := []discovery.Record{{Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+	for _, c := range []struct {
+		name    string
+		says    heard
+		err     error
+		settled bool
+	}{
+		{"the same", heard{Known: true, Records: records}, nil, true},
+		{"something else", heard{Known: true}, nil, false},
+		{"what it knew before", heard{Known: true, Failing: true, Records: records}, nil, false},
+		{"nothing", heard{}, nil, false},
+		{"not there", heard{}, errors.New("no route"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			stderr := &output{}
+			council := &council{
+				self: "a", alive: func() []string { return []string{"a", "b"} }, told: map[subject]bool{},
+				log: errorlog.NewFunc(errorlog.Info, func(_ errorlog.Level, _ uint64, message string) { fmt.Fprintln(stderr, message) }),
+				propose: func(_ context.Context, cmd consensus.Command) (consensus.Result, error) {
+					if cmd.Change.(*consensus.PutAnswer).Confirmed == "b" {
+						return consensus.Result{}, nil
+					}
+					return consensus.Result{Code: consensus.Unconfirmed, Reason: "it removes too much"}, nil
+				},
+				ask: func(_ context.Context, node string, _ []byte) ([]byte, error) {
+					if node != "b" {
+						t.Errorf("%s is asked", node)
+					}
+					body, err := json.Marshal(c.says)
+					return body, errors.Join(err, c.err)
+				},
+			}
+			for range 2 {
+				if got := council.put(t.Context(), s, discovery.News{Records: records}); got != c.settled {
+					t.Errorf("settled: %v", got)
+				}
+			}
+			if n := strings.Count(stderr.String(), "it removes too much"); n == 1 == c.settled || n > 1 {
+				t.Errorf("told %d times", n)
+			}
+		})
+	}
+}
