@@ -105,6 +105,12 @@ func (b *Balancer) Queued(name string) int {
 	return 0
 }
 
+// Connections returns how many connections of clients are open.
+func (b *Balancer) Connections() int64 {
+	active, _, _, _ := b.counts()
+	return active
+}
+
 // Peers returns the names of all peers of the upstreams in force, in no order.
 func (b *Balancer) Peers() []upstream.PeerID {
 	var list []upstream.PeerID

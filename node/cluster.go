@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,7 +93,7 @@ func (c *cluster) open(o clusterOptions) (err error) {
 	busy.Go(func() { c.seek(ctx, o.names) })
 	busy.Go(func() { c.feed.decide(ctx) })
 	busy.Go(func() { c.feed.sharing.attend(ctx) })
-	busy.Go(func() { c.watchSecrets(ctx) })
+	busy.Go(func() { c.keepTime(ctx) })
 	c.onStop("ending the search for nodes", func() error {
 		cancel()
 		busy.Wait()
@@ -231,161 +229,6 @@ func (c *cluster) callAgree(ctx context.Context, addr string, body []byte) ([]by
 	return answer, err
 }
 
-// peers gives the addresses of peer TCP at which nodes of the cluster may be.
-func (c *cluster) peers() []string {
-	var list []string
-	if found := c.targets.Load(); found != nil {
-		for _, at := range *found {
-			list = append(list, config.PeerAddr(at).String())
-		}
-	}
-	for _, m := range c.members() {
-		if m.Alive && m.ID != string(c.self()) {
-			list = append(list, m.Link)
-		}
-	}
-	c.state().Nodes(func(id consensus.NodeID, n consensus.Node) {
-		if id != c.self() && !n.Removed {
-			list = append(list, n.Addr)
-		}
-	})
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// aliveNodes gives the ids of the nodes that gossip sees, this one among them.
-func (c *cluster) aliveNodes() []string {
-	list := []string{string(c.self())}
-	for _, m := range c.members() {
-		if m.Alive && m.ID != string(c.self()) {
-			list = append(list, m.ID)
-		}
-	}
-	return list
-}
-
-// nameOf gives what operators call a node, or its id.
-func (c *cluster) nameOf(id string) string {
-	for _, m := range c.members() {
-		if m.ID == id {
-			return m.Name
-		}
-	}
-	if n, ok := c.state().Node(consensus.NodeID(id)); ok {
-		return n.Name
-	}
-	return id
-}
-
-// callNode has a node that gossip sees answer a call.
-func (c *cluster) callNode(ctx context.Context, id, verb string, body []byte) ([]byte, error) {
-	for _, m := range c.members() {
-		if m.ID == id && m.Alive {
-			return c.link.Call(ctx, m.Link, verb, body)
-		}
-	}
-	return nil, fmt.Errorf("node %s is not there", id)
-}
-
-// members gives the nodes that gossip knows.
-func (c *cluster) members() []gossip.Member {
-	if g := c.gossip.Load(); g != nil {
-		return g.Members()
-	}
-	return nil
-}
-
-// presence gives the nodes that gossip sees alive, and how far each follows the
-// agreed log.
-func (c *cluster) presence() map[consensus.NodeID]uint64 {
-	list := map[consensus.NodeID]uint64{}
-	for _, m := range c.members() {
-		if m.Alive {
-			list[consensus.NodeID(m.ID)] = m.Applied
-		}
-	}
-	list[c.self()] = c.state().Index()
-	return list
-}
-
-// knownNodes is how many nodes the cluster has, without those that were removed.
-func (c *cluster) knownNodes() (n int) {
-	c.state().Nodes(func(_ consensus.NodeID, node consensus.Node) {
-		if !node.Removed {
-			n++
-		}
-	})
-	return n
-}
-
-func (c *cluster) openGossip() error {
-	g := c.ground
-	meta := gossip.Meta{
-		Name: g.conf.Node, Link: config.PeerAddr(g.conf.Listen).String(), Boot: g.identity.Boot,
-		Level: consensus.Level, Ready: true,
-	}
-	c.member.Store(&meta)
-	c.keysMu.Lock()
-	defer c.keysMu.Unlock()
-	c.keys = gossipKeys(c.state(), c.secrets[0], time.Now())
-	opened, err := gossip.Open(gossip.Options{
-		ID: g.identity.ID, Cluster: g.conf.Name, Listen: g.conf.Listen, Keys: c.keys, Meta: meta,
-		Large:  max(g.conf.Expect, c.knownNodes()) > 32,
-		Stream: c.link.Sync(),
-		Who:    func(conn net.Conn) string { return conn.(*link.Conn).Peer().ID },
-		Admit:  c.admitMember,
-
-		OnMembers:  c.feed.meet,
-		OnReports:  c.feed.hearReports,
-		OnFresh:    c.feed.refresh,
-		OnRecords:  c.feed.hearRecords,
-		OnSessions: c.feed.sharing.hear,
-		Log:        func(level, text string) { c.logf(level, "%s", text) },
-	})
-	if err != nil {
-		return err
-	}
-	c.gossip.Store(opened)
-	c.feed.publishConfig()
-	return nil
-}
-
-func (c *cluster) logf(level, format string, args ...any) {
-	l, err := errorlog.ParseLevel(level)
-	if err != nil {
-		l = errorlog.Error
-	}
-	c.log.Logf(l, 0, format, args...)
-}
-
-// admitMember decides which nodes gossip takes for members.
-func (c *cluster) admitMember(m gossip.Member) error {
-	n, known := c.state().Node(consensus.NodeID(m.ID))
-	if known && n.Removed {
-		return fmt.Errorf("node %q was removed from the cluster", n.Name)
-	}
-	return nil
-}
-
-// leaveGossip tells the others that this node will be back, and stops.
-func (c *cluster) leaveGossip() error {
-	c.changeMeta(func(m *gossip.Meta) { m.Ready, m.Restarting = false, true })
-	g := c.gossip.Load()
-	if err := g.Leave(time.Second); err != nil {
-		c.log.Logf(errorlog.Info, 0, "cluster: %v", err) // they will find out
-	}
-	return g.Close()
-}
-
-// changeMeta tells all members something new of this node. It is not called
-// twice at a time.
-func (c *cluster) changeMeta(change func(*gossip.Meta)) {
-	meta := *c.member.Load()
-	change(&meta)
-	c.member.Store(&meta)
-	c.gossip.Load().SetMeta(meta)
-}
-
 // configure notes the configuration that is now in force.
 func (c *cluster) configure(cfg *config.Config) {
 	if c == nil {
@@ -398,32 +241,4 @@ func (c *cluster) configure(cfg *config.Config) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.endSeed = cancel
 	c.seeding.Go(func() { c.seed(ctx, cfg) })
-}
-
-// drains tells the others that this node takes nothing new.
-func (c *cluster) drains() {
-	if c != nil && c.gossip.Load() != nil {
-		c.changeMeta(func(m *gossip.Meta) { m.Ready, m.Draining = false, true })
-	}
-}
-
-// seek looks for other nodes until ctx ends: names may lead elsewhere tomorrow.
-func (c *cluster) seek(ctx context.Context, names lookup) {
-	conf := c.ground.conf
-	before := ""
-	c.gossip.Load().Seek(ctx, func() []string {
-		limit, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		found, err := joinTargets(limit, names, conf.Join, conf.Listen)
-		if err != nil && err.Error() != before {
-			before = err.Error()
-			c.log.Logf(errorlog.Warn, 0, "cluster: %v", err)
-		}
-		c.targets.Store(&found)
-		var list []string
-		for _, at := range found {
-			list = append(list, at.String())
-		}
-		return list
-	})
 }

@@ -2,7 +2,6 @@ package node
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,18 +122,4 @@ func changeGossipKeys(g *gossip.Gossip, former, next [][]byte) error {
 		}
 	}
 	return nil
-}
-
-// watchSecrets looks now and then whether a secret has had its time.
-func (c *cluster) watchSecrets(ctx context.Context) {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			c.adoptSecrets(c.state())
-		}
-	}
 }
