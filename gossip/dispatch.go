@@ -61,13 +61,13 @@ func (d *dispatcher) news(b batch) {
 	if len(b.entries) == 0 {
 		return
 	}
+	list := b.records()
 	d.change(func() {
 		if d.records == nil {
-			d.records = map[place]Record{}
+			d.records = make(map[place]Record, len(list))
 		}
-		for _, e := range b.entries {
-			r := b.record(e)
-			d.records[place{r.Node, e.slot}] = r
+		for _, r := range list {
+			d.records[place{r.Node, slot{r.Kind, r.Key}}] = r
 		}
 	})
 }

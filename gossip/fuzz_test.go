@@ -168,7 +168,7 @@ func TestReport(t *testing.T) {
 		{Report{Since: now, Latency: -time.Hour}, Report{Since: now}},
 		{Report{Key: 2, Gone: true, Status: 3, Since: now}, Report{Key: 2, Gone: true}},
 	} {
-		got, err := batch{}.record(c.in.entry()).report()
+		got, err := batch{entries: []entry{c.in.entry()}}.records()[0].report()
 		c.want.Node = nodeID{}.String()
 		if err != nil || got != c.want {
 			t.Errorf("%+v: %+v %v", c.in, got, err)

@@ -77,6 +77,7 @@ type roll struct {
 	mu      sync.Mutex
 	self    nodeID
 	members map[nodeID]*Member
+	living  []nodeID // see others
 }
 
 // rememberDead bounds how many members are kept that are no longer alive; the longest dead are forgotten first.
@@ -97,6 +98,7 @@ func (r *roll) put(id nodeID, addr string, m Meta) (earlier uint64) {
 	}
 	if !known.Alive {
 		known.Alive, known.Since = true, time.Now()
+		r.count()
 	}
 	known.Addr, known.Meta = addr, m
 	return earlier
@@ -111,6 +113,7 @@ func (r *roll) gone(id nodeID) {
 		return
 	}
 	m.Alive, m.Since = false, time.Now()
+	r.count()
 	for len(r.members) > rememberDead {
 		var oldest nodeID
 		for id, m := range r.members {
@@ -165,10 +168,15 @@ func (r *roll) runs() map[nodeID]uint64 {
 	return runs
 }
 
-// others lists the members that are alive, without this node, sorted by id.
+// others lists the members that are alive, without this node, sorted by id. It is not to be changed.
 func (r *roll) others() []nodeID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.living
+}
+
+// count sets what others returns, after a change.
+func (r *roll) count() {
 	list := make([]nodeID, 0, len(r.members))
 	for id, m := range r.members {
 		if m.Alive && id != r.self {
@@ -176,7 +184,7 @@ func (r *roll) others() []nodeID {
 		}
 	}
 	slices.SortFunc(list, func(a, b nodeID) int { return slices.Compare(a[:], b[:]) })
-	return list
+	r.living = list
 }
 
 // all copies the whole list, sorted by id.

@@ -42,9 +42,14 @@ type batch struct {
 	entries []entry
 }
 
-// record makes the public form.
-func (b batch) record(e entry) Record {
-	return Record{Node: b.writer.String(), Boot: b.boot, Seq: e.seq, Kind: e.kind, Key: e.key, Value: e.value}
+// records makes the public form.
+func (b batch) records() []Record {
+	writer := b.writer.String()
+	list := make([]Record, len(b.entries))
+	for i, e := range b.entries {
+		list[i] = Record{Node: writer, Boot: b.boot, Seq: e.seq, Kind: e.kind, Key: e.key, Value: e.value}
+	}
+	return list
 }
 
 func appendEntry(b []byte, e entry) []byte {

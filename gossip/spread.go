@@ -3,6 +3,7 @@ package gossip
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -154,6 +155,7 @@ func (g *Gossip) targets() []nodeID {
 	if len(others) < meshLimit {
 		return others
 	}
+	others = slices.Clone(others)
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	return others[:fanout]
 }

@@ -10,7 +10,7 @@ import (
 const (
 	gather    = 30 * time.Millisecond  // changes are gathered for so long before neighbours are told by stream
 	grace     = 100 * time.Millisecond // a digest that differs may be ahead of packets on their way
-	askAgain  = 300 * time.Millisecond // what one member was asked for, others are not asked for meanwhile
+	askAgain  = 500 * time.Millisecond // what one member was asked for, others are not asked for meanwhile
 	meetAgain = time.Second
 	housework = 500 * time.Millisecond
 	deaf      = 4 * time.Second // without a digest, packets are taken to be lost

@@ -153,20 +153,26 @@ func TestFourNeighbours(t *testing.T) {
 // TestMeasureVerdicts is TestLargeCluster in real time, with trials enough for a p99.
 func TestMeasureVerdicts(t *testing.T) {
 	program.Measure(t)
-	const trials = 300
+	const trials, storms = 200, 10
 	simulate(t, 50, 51, func(s *simulation) {
 		v := s.verdicts(trials)
 		v.within(t, "one verdict", 400*time.Millisecond, 1500*time.Millisecond)
-		took, perNode := s.storm(1000, 50)
+		var took time.Duration
+		var perNode int64
+		for range storms {
+			d, bytes := s.storm(1000, 50)
+			took, perNode = max(took, d), max(perNode, bytes)
+		}
 		cheap(t, "1,000 verdicts of all", took, perNode)
 		s.net.lose(0.2)
 		lossy := s.verdicts(trials)
 		lossy.within(t, "one verdict, 20 % lost", 600*time.Millisecond, 2500*time.Millisecond)
-		measured.Record(t, "one report to the last of 50 nodes in one process", trials,
-			fmt.Sprintf("p99 %d ms, worst %d ms", v.p99().Milliseconds(), v.worst().Milliseconds()))
-		measured.Record(t, "the same with 20 % of packets lost", trials,
-			fmt.Sprintf("p99 %d ms, worst %d ms", lossy.p99().Milliseconds(), lossy.worst().Milliseconds()))
-		measured.Record(t, "1,000 reports at once to all of 50 nodes in one process", 1,
-			fmt.Sprintf("%d ms, %d kB sent by a node", took.Milliseconds(), perNode/1000))
+		record := func(what string, v verdicts) {
+			measured.Record(t, what, trials, fmt.Sprintf("p99 %d ms, worst %d ms", v.p99().Milliseconds(), v.worst().Milliseconds()))
+		}
+		record("one report at the last of 50 nodes in one process", v)
+		record("one report at the last of 50 nodes in one process, 20 % of packets lost", lossy)
+		measured.Record(t, "1,000 reports at once at all of 50 nodes in one process", storms,
+			fmt.Sprintf("worst %d ms, %d kB sent by a node", took.Milliseconds(), perNode/1000))
 	})
 }
