@@ -172,6 +172,19 @@ func (a *attendance) look(c *Consensus, i *instance) {
 	})
 }
 
+// of returns what is known of servers, sorted by id.
+func (a *attendance) of(servers map[NodeID]server, leader NodeID, now time.Time) (list []Attendance) {
+	for id, s := range servers {
+		n := Attendance{ID: id, Voter: s.voter, Leader: id == leader}
+		if was, looked := a.since[id]; looked { // else it has entered this moment
+			n.Alive, n.For = was.alive, now.Sub(was.at)
+		}
+		list = append(list, n)
+	}
+	slices.SortFunc(list, func(a, b Attendance) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
 // nextVote takes the next step that makes the configuration of the log that of
 // the table of nodes, and then the next that gives or takes a vote.
 func (c *Consensus) nextVote(ctx context.Context, i *instance, seen *attendance) (took bool, err error) {
@@ -208,13 +221,7 @@ func (c *Consensus) nextVote(ctx context.Context, i *instance, seen *attendance)
 // vote takes the next step that gives or takes a vote. Nodes that have not
 // announced themselves yet count as well: they are about to.
 func (c *Consensus) vote(ctx context.Context, i *instance, servers map[NodeID]server, seen *attendance) (took bool, err error) {
-	var list []Attendance
-	for id, s := range servers {
-		was := seen.since[id]
-		list = append(list, Attendance{ID: id, Voter: s.voter, Leader: id == c.o.ID, Alive: was.alive, For: c.o.now().Sub(was.at)})
-	}
-	slices.SortFunc(list, func(a, b Attendance) int { return cmp.Compare(a.ID, b.ID) })
-	step := NextStep(list)
+	step := NextStep(seen.of(servers, c.o.ID, c.o.now()))
 	_, announced := i.machine.state().Node(step.ID)
 	switch {
 	case step.Kind == StepPromote:

@@ -335,8 +335,10 @@ func (n *network) settled() {
 			id, _ := c.Leader()
 			leaders[id] = true
 			ids[c.State().Cluster().ID] = true
-			if !c.known() {
-				return false
+			for _, other := range n.all() {
+				if _, known := c.State().Node(other.o.ID); other.up() != nil && !known || !c.known() {
+					return false
+				}
 			}
 		}
 		return len(leaders) == 1 && !leaders[""] && len(ids) == 1 && !ids[""]

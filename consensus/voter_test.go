@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,4 +93,17 @@ func majority(nodes []Attendance) bool {
 		}
 	}
 	return alive > voters/2
+}
+
+// A node that has entered since the leader looked last is not taken for one that
+// has been dead since the beginning of time.
+func TestAttendanceOfWhoJustEntered(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1e9, 0)
+	seen := &attendance{since: map[NodeID]sighting{"a": {true, now.Add(-time.Hour)}}}
+	got := seen.of(map[NodeID]server{"b": {id: "b"}, "a": {id: "a", voter: true}}, "a", now)
+	want := []Attendance{{ID: "a", Voter: true, Leader: true, Alive: true, For: time.Hour}, {ID: "b"}}
+	if !slices.Equal(got, want) || NextStep(got).Kind != StepNone {
+		t.Errorf("%+v", got)
+	}
 }
