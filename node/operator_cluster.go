@@ -46,21 +46,19 @@ func (o *operator) RemoveNode(ctx context.Context, w control.Write, node string)
 
 // node returns the id of a node that is named by name or id.
 func (o *operator) node(name string) (consensus.NodeID, error) {
-	var found []consensus.NodeID
-	f := &control.Failure{Code: control.NodeNotFound, Text: fmt.Sprintf("there is no node %q", name)}
-	o.cluster.state().Nodes(func(id consensus.NodeID, n consensus.Node) {
-		switch {
-		case n.Removed:
-		case n.Name == name || string(id) == name:
-			found = append(found, id)
-		default:
-			f.Known = append(f.Known, n.Name)
+	unknown := &control.Failure{Code: control.NodeNotFound, Text: fmt.Sprintf("there is no node %q", name)}
+	for _, m := range o.Members() {
+		if m.Name != name && m.ID != name {
+			unknown.Known = append(unknown.Known, m.Name)
+			continue
 		}
-	})
-	if len(found) != 1 {
-		return "", f
+		id := consensus.NodeID(m.ID)
+		if _, joined := o.cluster.state().Node(id); !joined {
+			return "", &control.Failure{Code: control.Conflict, Text: fmt.Sprintf("node %q is about to join, and cannot be removed yet", name)}
+		}
+		return id, nil
 	}
-	return found[0], nil
+	return "", unknown
 }
 
 // Recover implements control.Node.
@@ -77,22 +75,30 @@ func (o *operator) Recover(cluster string) error {
 // Rotate implements control.Node. The leader has a new key seal as soon as all
 // living nodes have it.
 func (o *operator) Rotate(ctx context.Context, w control.Write, rings []string) (control.Outcome, error) {
+	alone := o.cluster.ground.conf == nil
+	if len(rings) == 0 {
+		rings = []string{"sticky", "ticket", "gossip"}
+		if alone {
+			rings = rings[:2]
+		}
+	}
 	s := o.cluster.state()
 	var batch consensus.Batch
 	for _, name := range rings {
 		kind := ringKinds()[name]
-		if kind == consensus.GossipRing && o.cluster.ground.conf == nil {
-			if len(rings) == 1 {
-				return control.Outcome{}, o.clustered()
-			}
-			continue
+		if alone && kind != consensus.StickyRing && kind != consensus.TicketRing {
+			return control.Outcome{}, o.clustered()
 		}
 		key := consensus.FreshKey(s.Ring(kind))
 		batch = append(batch, &consensus.CreateKey{Ring: kind, ID: key.ID, Secret: key.Secret})
 	}
-	return o.propose(ctx, w, &batch)
+	outcome, err := o.propose(ctx, w, &batch)
+	outcome.Rings = rings
+	return outcome, err
 }
 
 func ringKinds() map[string]consensus.RingKind {
-	return map[string]consensus.RingKind{"sticky": consensus.StickyRing, "ticket": consensus.TicketRing, "gossip": consensus.GossipRing}
+	return map[string]consensus.RingKind{
+		"sticky": consensus.StickyRing, "ticket": consensus.TicketRing, "gossip": consensus.GossipRing, "secret": consensus.SecretRing,
+	}
 }

@@ -21,7 +21,7 @@ func clusterVerbs() []verb {
 		{"leave", "", "take the node that is asked out of its cluster for good", 0, 0, clusterLeave},
 		{"remove", "NODE", "shut a node out for good, named by name or id", 1, 1, clusterRemove},
 		{"recover", "", "make a quorum anew of the node that is asked, when one is lost for good", 0, 0, clusterRecover},
-		{"keys", "rotate [sticky|ticket|gossip]...", "make new keys, in all key rings or in these", 1, 4, clusterKeys},
+		{"keys", "rotate [RING]...", "make new keys: sticky, ticket, gossip, or secret if it was stolen", 1, 5, clusterKeys},
 	}
 }
 
@@ -179,12 +179,8 @@ func clusterRecover(ctx context.Context, e *errand) error {
 
 func clusterKeys(ctx context.Context, e *errand) error {
 	if e.words[0] != "rotate" {
-		return &usageError{"usage: weir cluster keys rotate [sticky|ticket|gossip]..."}
+		return &usageError{"usage: weir cluster keys rotate [sticky|ticket|gossip|secret]..."}
 	}
 	o, err := e.client.Rotate(ctx, control.Rotation{Rings: e.words[1:]})
-	rings := e.words[1:]
-	if len(rings) == 0 {
-		rings = control.Rings()
-	}
-	return e.done(o, err, "a new key is made in: %s", strings.Join(rings, ", "))
+	return e.done(o, err, "new keys are in use as soon as all living nodes have them: %s", strings.Join(o.Rings, ", "))
 }

@@ -154,9 +154,6 @@ func (s *Socket) rotate(w http.ResponseWriter, r *http.Request) (int, any, error
 				return Outcome{}, &Failure{Code: BadRequest, Text: fmt.Sprintf("there is no key ring %q", ring), Known: Rings()}
 			}
 		}
-		if len(rings) == 0 {
-			rings = Rings()
-		}
 		return s.o.Node.Rotate(r.Context(), by, rings)
 	})
 }

@@ -92,5 +92,7 @@ func (f *fakeNode) RemoveNode(_ context.Context, w Write, node string) (Outcome,
 func (f *fakeNode) Recover(cluster string) error { f.hear("recover %s", cluster); return nil }
 
 func (f *fakeNode) Rotate(_ context.Context, w Write, rings []string) (Outcome, error) {
-	return f.do(w, fmt.Sprintf("rotate %s", rings))
+	o, err := f.do(w, fmt.Sprintf("rotate %s", rings))
+	o.Rings = rings
+	return o, err
 }

@@ -132,7 +132,9 @@ type ServerEdit struct {
 
 // Rotation names the key rings that get a new key.
 type Rotation struct {
-	Rings []string `json:"rings"` // sticky, ticket, gossip; none: all of them
+	// Rings are of sticky, ticket, gossip and secret. None stands for those that
+	// are changed from time to time anyway: all but secret.
+	Rings []string `json:"rings"`
 }
 
 // Recovery makes a quorum anew, when the nodes of one will not come back.
@@ -142,4 +144,4 @@ type Recovery struct {
 }
 
 // Rings returns the names of the key rings, in the order of tables.
-func Rings() []string { return []string{"sticky", "ticket", "gossip"} }
+func Rings() []string { return []string{"sticky", "ticket", "gossip", "secret"} }

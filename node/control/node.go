@@ -37,7 +37,8 @@ type Node interface {
 	// Recover makes a quorum anew of this node alone, in the cluster of an id;
 	// the others that are left join it again.
 	Recover(cluster string) error
-	// Rotate makes a new key for each of the rings.
+	// Rotate makes a new key for each of the rings; none stands for those that
+	// are changed from time to time anyway. The Outcome names them.
 	Rotate(ctx context.Context, w Write, rings []string) (Outcome, error)
 }
 
@@ -54,4 +55,6 @@ type Write struct {
 type Outcome struct {
 	Index   uint64 `json:"index"`             // where in the log it was decided
 	Request string `json:"request,omitempty"` // under which it was asked for
+	// Rings are the key rings that get a new key.
+	Rings []string `json:"rings,omitempty"`
 }
