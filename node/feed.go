@@ -79,7 +79,7 @@ func (f *feed) join(c *cluster) {
 	f.sharing = &sharing{
 		self: string(c.self()), tables: f.balancer, presence: newPresence(), ask: c.callNode,
 		others: func() []string { return c.aliveNodes()[1:] },
-		ring:   func() consensus.Ring { return c.state().Ring(consensus.StickyRing) },
+		state:  c.state,
 		send: func(to []string, zone string, list []gossip.Session) error {
 			return c.gossip.Load().SendSessions(to, zone, list)
 		},

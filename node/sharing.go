@@ -35,7 +35,7 @@ type sharing struct {
 	self   string
 	others func() []string // ids of the other nodes that are alive
 	tables stickyTables
-	ring   func() consensus.Ring // of sticky keys, as far as this node knows
+	state  func() *consensus.State
 	send   func(to []string, zone string, list []gossip.Session) error
 	ask    func(ctx context.Context, node, verb string, body []byte) ([]byte, error)
 
@@ -61,9 +61,15 @@ type sessionAnswer struct {
 	Seen   int64  `json:"seen,omitempty"`
 }
 
-// keyQuestion asks for the ring that has a sticky key; the answer is the ring.
+// keyQuestion asks for the ring that has a sticky key.
 type keyQuestion struct {
 	ID uint16 `json:"id"`
+}
+
+// keyAnswer is the answer. Without the key it has no ring.
+type keyAnswer struct {
+	Index uint64         `json:"index"` // of the state that it is from
+	Ring  consensus.Ring `json:"ring,omitempty"`
 }
 
 // owners are those of nodes that are told of a session.
@@ -131,7 +137,8 @@ func (s *sharing) Ask(ctx context.Context, zone string, key upstream.SessionKey)
 }
 
 // AskKey asks other nodes for a sticky key. It is none if all that are asked
-// know of none.
+// know of none. A node that is behind this one may know a key that was revoked
+// since: its word does not count.
 func (s *sharing) AskKey(ctx context.Context, id uint16) (none bool) {
 	whom := s.others()
 	whom = whom[:min(len(whom), keyWitnesses)]
@@ -139,17 +146,17 @@ func (s *sharing) AskKey(ctx context.Context, id uint16) (none bool) {
 	if err != nil || len(whom) == 0 {
 		return false
 	}
-	without, found := 0, false
+	without, found, here := 0, false, s.state().Index()
 	s.askAll(ctx, whom, verbFindKey, body, func(answer []byte) (enough bool) {
-		var ring consensus.Ring
-		if json.Unmarshal(answer, &ring) != nil {
+		var a keyAnswer
+		if json.Unmarshal(answer, &a) != nil {
 			return false
 		}
-		if !hasKey(ring, id) {
+		if a.Index <= here || !hasKey(a.Ring, id) {
 			without++
 			return false
 		}
-		keys, err := stickyKeys(ring)
+		keys, err := stickyKeys(a.Ring)
 		if found = err == nil; found {
 			s.tables.SetKeys(keys)
 		}
@@ -215,9 +222,10 @@ func (s *sharing) answerKey(body []byte) ([]byte, error) {
 	if err := json.Unmarshal(body, &q); err != nil {
 		return nil, fmt.Errorf("no question about a key: %w", err)
 	}
-	ring := s.ring()
-	if !hasKey(ring, q.ID) {
-		ring = consensus.Ring{}
+	state := s.state()
+	a := keyAnswer{Index: state.Index()}
+	if ring := state.Ring(consensus.StickyRing); hasKey(ring, q.ID) {
+		a.Ring = ring
 	}
-	return json.Marshal(ring)
+	return json.Marshal(a)
 }

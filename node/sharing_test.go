@@ -31,7 +31,7 @@ type sharingNode struct {
 	*sharing
 	table *upstream.Sessions
 	keys  *upstream.Keys
-	own   consensus.Ring
+	own   agreement
 }
 
 func (c *sharingNode) SetKeys(k *upstream.Keys) { c.keys = k }
@@ -63,9 +63,9 @@ func (w *sharingNodes) do(f func()) {
 
 // settle makes a node, or makes it anew.
 func (w *sharingNodes) settle(ctx context.Context, id string) *sharingNode {
-	c := &sharingNode{table: upstream.NewSessions(1<<20, time.Hour)}
+	c := &sharingNode{own: agreement{state: &consensus.State{}}, table: upstream.NewSessions(1<<20, time.Hour)}
 	c.sharing = &sharing{
-		self: id, others: func() []string { return w.others(id) }, tables: c, ring: func() consensus.Ring { return c.own },
+		self: id, others: func() []string { return w.others(id) }, tables: c, state: func() *consensus.State { return c.own.state },
 		send: func(to []string, zone string, list []gossip.Session) error { return w.send(to, zone, list) },
 		ask: func(ctx context.Context, node, verb string, body []byte) ([]byte, error) {
 			return w.ask(id, node, verb, body)
@@ -233,13 +233,21 @@ func TestAskKey(t *testing.T) {
 		t.Error("a key that nobody has")
 	}
 	w.do(func() { w.gone["node2"] = true })
-	w.nodes["node2"].own = consensus.Ring{{ID: 7, State: consensus.KeyActive, Secret: make(consensus.Secret, 32)}}
+	create := &consensus.CreateKey{ID: 7, Secret: make(consensus.Secret, 32)}
+	w.nodes["node2"].own.make(t, create)
 	if !a.AskKey(t.Context(), 7) {
 		t.Error("a key that nobody has who is alive")
 	}
 	w.do(func() { w.gone["node2"] = false })
 	if a.AskKey(t.Context(), 7) || a.keys == nil || !a.keys.Seals() {
 		t.Error("a key that another node has is not taken over")
+	}
+	a.keys = nil
+	for range 2 { // the index of the other, and one more
+		a.own.make(t, &consensus.Batch{})
+		if !a.AskKey(t.Context(), 7) || a.keys != nil {
+			t.Error("a key is taken over from a node that is not ahead")
+		}
 	}
 	b.sharing.others = func() []string { return []string{"node0", "node9"} }
 	w.do(func() { w.gone["node9"] = true })
