@@ -189,7 +189,7 @@ func TestConfigurations(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	for _, p := range proxies("") {
+	for _, p := range proxies("", "") {
 		if p.name == "weir" {
 			continue // reads the file of nginx; bench itself shows whether it can
 		}
@@ -212,7 +212,7 @@ func TestConfigurations(t *testing.T) {
 
 func TestMissingPrograms(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	b := &bench{proxies: proxies("bin/weir")}
+	b := &bench{proxies: proxies("bin/weir", "")}
 	var told bytes.Buffer
 	err := b.keepInstalled(&told)
 	if err == nil || !strings.Contains(err.Error(), "apt-get install wrk util-linux nginx-light") {

@@ -23,7 +23,8 @@ const usage = `usage: bench [list | profile]
   ROUNDS=n       rounds of each case (15)
   SECONDS=n      length of one run (2)
   PROXIES=a,b    measure these proxies only, in every case (nginx weir haproxy caddy); nginx is always there
-  WEIR=file      the binary of weir (bin/weir)`
+  WEIR=file      the binary of weir (bin/weir)
+  BEFORE=file    another binary of weir, to be measured beside it`
 
 func main() {
 	// Processes end with the thread that started them; all are started from this one, which lives to the end.
@@ -105,7 +106,7 @@ func newBench(getenv func(string) string) (*bench, error) {
 	default:
 		fmt.Fprintln(b.progress, "there is one CPU only: load and proxy share it, and the figures say less")
 	}
-	b.proxies = proxies(cmp.Or(getenv("WEIR"), "bin/weir"))
+	b.proxies = proxies(cmp.Or(getenv("WEIR"), "bin/weir"), getenv("BEFORE"))
 	if b.asked {
 		if err := b.keepAsked(strings.Split(getenv("PROXIES"), ",")); err != nil {
 			return nil, err
@@ -121,7 +122,7 @@ func (b *bench) keepAsked(names []string) error {
 			return fmt.Errorf("there is no proxy %q in PROXIES, only nginx, weir, haproxy and caddy", name)
 		}
 	}
-	b.proxies = slices.DeleteFunc(b.proxies, func(p proxy) bool { return p.name != "nginx" && !slices.Contains(names, p.name) })
+	b.proxies = slices.DeleteFunc(b.proxies, func(p proxy) bool { return !slices.Contains(names, p.name) && p.name != "nginx" && p.name != "before" })
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -39,13 +40,14 @@ type proxy struct {
 	fits    func(c benchCase) bool
 }
 
-// proxies returns all programs that can be measured; nginx is what the others are compared with.
-func proxies(weir string) []proxy {
+// proxies returns all programs that can be measured; nginx is what the others are compared with. before is another
+// binary of weir, empty for none.
+func proxies(weir, before string) []proxy {
 	all := func(benchCase) bool { return true }
 	simple := func(c benchCase) bool { return !c.realistic && !c.cached }
 	// Caddy has no switch for session tickets, with which wrk spares itself and Caddy the handshake.
 	caddy := func(c benchCase) bool { return simple(c) && !(c.close && c.key != plain) }
-	return []proxy{
+	list := []proxy{
 		{
 			name: "nginx", program: "nginx", version: []string{"-v"}, debian: "nginx-light", conf: nginxConf, fits: all,
 			args: func(conf, dir string) []string {
@@ -66,6 +68,12 @@ func proxies(weir string) []proxy {
 			env:  []string{"GOMAXPROCS=1"},
 		},
 	}
+	if before != "" {
+		other := list[1]
+		other.name, other.program = "before", before
+		list = slices.Insert(list, 2, other)
+	}
+	return list
 }
 
 // versionLine asks the program for its version; the first line of what it prints.

@@ -126,7 +126,7 @@ func (b *bench) run(ctx context.Context) ([]row, error) {
 // entrants are the proxies that take part in a case.
 func (b *bench) entrants(c benchCase) []proxy {
 	return slices.DeleteFunc(slices.Clone(b.proxies), func(p proxy) bool {
-		usual := p.name == "nginx" || p.name == "weir" || c.others
+		usual := p.name == "nginx" || p.name == "weir" || p.name == "before" || c.others
 		return !p.fits(c) || !usual && !b.asked
 	})
 }
