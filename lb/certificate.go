@@ -105,7 +105,7 @@ func (c *conn) find(s *server, hello *tls.ClientHelloInfo) (*tls.Certificate, er
 	defer c.b.putJob(j)
 	r := &j.r
 	known := c.Conn // a copy: what is known of TLS now is less than later
-	known.TLS = helloInfo{hello.ServerName, c.hello}
+	known.TLS = helloInfo{hello.ServerName, c.asked.hello}
 	r.Reset(&known, s.certificates.slots())
 	r.Start, r.ServerName, r.Site, r.Log = time.Now(), s.name, s.own, s.own.log
 	pairs := make([]cert.Pair, len(s.certificates.texts))

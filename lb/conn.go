@@ -19,12 +19,11 @@ type conn struct {
 	wire.Stream
 	b      *Balancer
 	socket *listen.Socket
-	site   *address    // of the generation seen last
-	gen    uint64      // its number
-	sni    *server     // the virtual server of the handshake, as of the generation seen last
-	named  []byte      // the name that led to it; nil: none
-	hello  *cert.Hello // of a handshake that is being made, if variables need it
-	opened int64       // wire.Now
+	site   *address // of the generation seen last
+	gen    uint64   // its number
+	sni    *server  // the virtual server of the handshake, as of the generation seen last
+	asked  *asked   // what led to it; nil before a handshake
+	opened int64    // wire.Now
 
 	// keepFor is the keepalive_timeout of the last request's location.
 	keepFor time.Duration
@@ -43,6 +42,20 @@ type conn struct {
 	// misdirected: plain HTTP came where TLS is spoken
 	secured, misdirected bool
 	state                atomic.Int32 // busy, idle or woken
+}
+
+// asked is what a client said in its handshake.
+type asked struct {
+	name  []byte      // of the server; nil: none
+	hello *cert.Hello // while the handshake is being made, if variables need it
+}
+
+// server returns the name, nil where there was none, nor a handshake.
+func (a *asked) server() []byte {
+	if a == nil {
+		return nil
+	}
+	return a.name
 }
 
 // newConn wraps an accepted connection.
@@ -77,7 +90,7 @@ func (c *conn) locate(g *generation) bool {
 		return false
 	}
 	if c.site != nil && c.sni != nil {
-		next := site.named(c.named)
+		next := site.named(c.asked.server())
 		if !c.sni.sameClientRules(next) {
 			return false
 		}
@@ -112,7 +125,7 @@ func (c *conn) proxyHeader() error {
 	if err != nil {
 		return err
 	}
-	c.ProxySrc, c.ProxyDst = h.Source, h.Destination
+	c.Proxied = &request.Proxied{Source: h.Source, Destination: h.Destination}
 	return nil
 }
 
@@ -138,8 +151,8 @@ func (c *conn) handshake() error {
 		c.sni = c.site.def
 	}
 	info := cert.NewInfo(&state, c.sni.tls.Verify(&state))
-	if c.hello != nil {
-		info.Hello, c.hello = c.hello.WithSession(c.First()), nil
+	if c.asked != nil && c.asked.hello != nil {
+		info.Hello, c.asked.hello = c.asked.hello.WithSession(c.First()), nil
 	}
 	c.Conn.TLS = tlsInfo{info}
 	return nil

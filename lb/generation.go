@@ -90,14 +90,14 @@ func (a *address) named(name []byte) *server {
 func (a *address) front(c *conn) *tls.Config {
 	return cert.Front(func(hello *tls.ClientHelloInfo) *cert.Server {
 		name := hello.ServerName
-		c.named = nil
+		c.asked = &asked{}
 		if a.notesHello {
-			c.hello = cert.NewHello(hello)
+			c.asked.hello = cert.NewHello(hello)
 		}
 		if host, _, ok := http1.NormalizeHost(nil, []byte(name)); ok && name != "" {
-			c.named = host
+			c.asked.name = host
 		}
-		c.sni = a.named(c.named)
+		c.sni = a.named(c.asked.name)
 		s := c.sni
 		t := s.tls
 		if a.http2 || s.conf.HTTP2.On {

@@ -112,8 +112,11 @@ func (p *RealIP) find(r *request.Request) (client netip.AddrPort, found bool) {
 	direct := r.Conn.Remote.Addr()
 	switch {
 	case p.proxyProtocol:
-		src := r.Conn.ProxySrc
-		return src, src.IsValid() && p.trusted.Has(direct)
+		proxied := r.Conn.Proxied
+		if proxied == nil {
+			return client, false
+		}
+		return proxied.Source, proxied.Source.IsValid() && p.trusted.Has(direct)
 	case p.forwardedFor:
 		return p.lastForwarded(&r.Head, direct)
 	}

@@ -120,12 +120,12 @@ func TestRealIPOfProxyProtocol(t *testing.T) {
 	if got := became(t, p, r); got != "-" {
 		t.Errorf("without a PROXY header: %s", got)
 	}
-	r.Conn.ProxySrc = netip.MustParseAddrPort("203.0.113.9:4711")
+	r.Conn.Proxied = &request.Proxied{Source: netip.MustParseAddrPort("203.0.113.9:4711")}
 	if got := became(t, p, r); got != ":4711203.0.113.9" {
 		t.Errorf("with a PROXY header: %s", got)
 	}
 	r, _ = newRequest("127.0.0.2")
-	r.Conn.ProxySrc = netip.MustParseAddrPort("203.0.113.9:4711")
+	r.Conn.Proxied = &request.Proxied{Source: netip.MustParseAddrPort("203.0.113.9:4711")}
 	if got := became(t, p, r); got != "-" {
 		t.Errorf("from a stranger: %s", got)
 	}

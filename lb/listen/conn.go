@@ -14,10 +14,9 @@ import (
 type Conn struct {
 	file          *os.File
 	fd            int
-	bound         net.Addr // of the listener
+	of            *listener
 	remote, local endpoint // invalid for unix sockets
 	closed        atomic.Bool
-	reaper        *reaper
 }
 
 var _ net.Conn = (*Conn)(nil)
@@ -39,7 +38,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 // LocalAddr implements net.Conn; for a unix socket it tells its path.
 func (c *Conn) LocalAddr() net.Addr {
 	if !c.Local().IsValid() {
-		return c.bound
+		return c.of.addr
 	}
 	return &c.local
 }
@@ -81,7 +80,7 @@ func (c *Conn) Retire() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
-	return c.reaper.take(c.fd, c.file)
+	return c.of.reaper.take(c.fd, c.file)
 }
 
 // CloseWrite ends the sending side.

@@ -118,7 +118,7 @@ func (l *listener) takeOne(fd uintptr) bool {
 }
 
 func (l *listener) newConn() (*Conn, error) {
-	c := &Conn{fd: l.fd, bound: l.addr, local: endpoint(l.local), reaper: l.reaper}
+	c := &Conn{fd: l.fd, of: l, local: endpoint(l.local)}
 	if l.local.IsValid() {
 		c.remote = endpoint(addrPortOf(&l.from))
 	}

@@ -28,11 +28,33 @@ type Conn struct {
 	Remote   netip.AddrPort // the client as the socket tells it; invalid for unix sockets
 	Local    netip.AddrPort // the address it reached
 	UnixPath string         // the listening path of a unix socket
-	ProxySrc netip.AddrPort // client and destination of a PROXY header
-	ProxyDst netip.AddrPort
-	TLS      TLS // nil: plain
+	Proxied  *Proxied       // nil: no PROXY header came
+	TLS      TLS            // nil: plain
 
 	RemoteText []byte // the client's address in text: "192.0.2.1", "unix:"
+}
+
+// Proxied is what the header of the PROXY protocol told of a connection.
+type Proxied struct {
+	Source      netip.AddrPort // the client
+	Destination netip.AddrPort // what it reached
+}
+
+// source returns the client of a PROXY header, invalid where none came.
+func (p *Proxied) source() netip.AddrPort {
+	if p == nil {
+		return netip.AddrPort{}
+	}
+	return p.Source
+}
+
+// destination returns what the client of a PROXY header reached, invalid where
+// none came.
+func (p *Proxied) destination() netip.AddrPort {
+	if p == nil {
+		return netip.AddrPort{}
+	}
+	return p.Destination
 }
 
 // TLS gives the values of the `$ssl_…` variables of a connection.

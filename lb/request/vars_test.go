@@ -202,8 +202,7 @@ func TestVariablesOfLittle(t *testing.T) {
 func TestConnectionVariables(t *testing.T) {
 	t.Parallel()
 	c := newConn()
-	c.ProxySrc = netip.MustParseAddrPort("[2001:db8::1]:55")
-	c.ProxyDst = netip.MustParseAddrPort("[2001:db8::2]:443")
+	c.Proxied = &request.Proxied{netip.MustParseAddrPort("[2001:db8::1]:55"), netip.MustParseAddrPort("[2001:db8::2]:443")}
 	r := parse(t, c, "GET / HTTP/1.1")
 	r.Client, r.ClientPort, r.ClientText = netip.MustParseAddr("2001:db8::9"), 9, []byte("2001:db8::9")
 	check(t, r, `

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
 	"syscall"
@@ -32,6 +33,7 @@ var feedBuffers = sync.Pool{New: func() any { return new([feedSize]byte) }}
 type Feed struct {
 	net.Conn // of the socket; its addresses and Close
 	s        *Socket
+	tls      *tls.Conn
 	fd       uintptr
 	inside   bool
 	apart    bool            // writes come from other goroutines than reads

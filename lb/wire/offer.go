@@ -25,7 +25,7 @@ func (s *Socket) Offer(fd uintptr, p []byte) (n int, err error) {
 
 func (s *Socket) offer(p []byte) (int, error) {
 	s.out, s.wrote, s.writeErr = p, 0, nil
-	err := s.raw.Write(s.push)
+	err := s.raw.Write(s.pusher())
 	s.out = nil
 	if err != nil {
 		return 0, err
@@ -36,11 +36,11 @@ func (s *Socket) offer(p []byte) (int, error) {
 // Offer is Socket.Offer for both kinds of stream. Over TLS all of p is taken,
 // and what the socket did not take of its records is kept: see Pending.
 func (s *Stream) Offer(fd uintptr, p []byte) (n int, err error) {
-	if s.tls == nil {
+	if s.feed == nil {
 		return s.Socket.Offer(fd, p)
 	}
 	s.feed.Cork()
-	n, err = s.tls.Write(p)
+	n, err = s.feed.tls.Write(p)
 	if offered := s.feed.offer(); err == nil {
 		err = offered
 	}

@@ -37,7 +37,6 @@ type Socket struct {
 	step     func(fd uintptr) bool // s.advance, bound once
 	push     func(fd uintptr) bool // s.writeOnce, bound once
 	look     func(fd uintptr)      // s.lookOnce, bound once
-	seen     error                 // by it
 	out, in  []byte
 	lend     func() []byte // where in comes from in an Exchange
 	wrote, n int
@@ -71,7 +70,6 @@ func (s *Socket) Init(conn net.Conn) error {
 		return err
 	}
 	*s = Socket{conn: conn, raw: raw}
-	s.step, s.push, s.look = s.advance, s.writeOnce, s.lookOnce
 	return nil
 }
 
@@ -243,7 +241,7 @@ func (s *Socket) Rearm() error { return s.arm() }
 // A write that the socket does not take at once goes on under the write limit.
 func (s *Socket) Exchange(out []byte, lend func() []byte) (int, error) {
 	s.out, s.in, s.lend, s.wrote, s.n, s.err, s.phase = out, nil, lend, 0, 0, nil, phaseWrite
-	err := s.wait(s.step)
+	err := s.wait(s.stepper())
 	s.out, s.in, s.lend = nil, nil, nil
 	if err != nil {
 		return 0, err
@@ -260,12 +258,29 @@ func (s *Socket) Exchange(out []byte, lend func() []byte) (int, error) {
 // Read waits for bytes and reads them; io.EOF is the end of the peer's side.
 func (s *Socket) Read(in []byte) (int, error) {
 	s.in, s.n, s.err, s.phase = in, 0, nil, phaseRead
-	err := s.wait(s.step)
+	err := s.wait(s.stepper())
 	s.in = nil
 	if err != nil {
 		return 0, err
 	}
 	return s.n, s.err
+}
+
+// stepper returns s.advance as a function value, which is made when it is needed
+// first: connections that wait in Serve for all their lives do without.
+func (s *Socket) stepper() func(fd uintptr) bool {
+	if s.step == nil {
+		s.step = s.advance
+	}
+	return s.step
+}
+
+// pusher is stepper for s.writeOnce.
+func (s *Socket) pusher() func(fd uintptr) bool {
+	if s.push == nil {
+		s.push = s.writeOnce
+	}
+	return s.push
 }
 
 // advance is the callback of Exchange and Read.
@@ -288,7 +303,7 @@ func (s *Socket) advance(fd uintptr) bool {
 // Write writes all of p, at once where the socket takes it.
 func (s *Socket) Write(p []byte) (int, error) {
 	s.out, s.wrote, s.writeErr = p, 0, nil
-	err := s.raw.Write(s.push)
+	err := s.raw.Write(s.pusher())
 	s.out = nil
 	switch {
 	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
@@ -352,14 +367,17 @@ func timedOut(err error) error {
 // Idle tells whether an unused connection is silent and open: nil if it is,
 // else why it must not be used. It costs one system call.
 func (s *Socket) Idle() error {
+	if s.look == nil {
+		s.look = s.lookOnce
+	}
 	if err := s.raw.Control(s.look); err != nil {
 		return err
 	}
-	return s.seen
+	return s.err
 }
 
 // lookOnce is the callback of Idle.
-func (s *Socket) lookOnce(fd uintptr) { s.seen = peekNow(fd) }
+func (s *Socket) lookOnce(fd uintptr) { s.err = peekNow(fd) }
 
 // PeekByte waits for the first byte and leaves it where it is.
 func (s *Socket) PeekByte() (byte, error) {

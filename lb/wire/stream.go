@@ -12,14 +12,15 @@ import (
 // Stream is a Socket with or without TLS on it.
 type Stream struct {
 	Socket
-	tls  *tls.Conn // nil: plain
-	feed *Feed
-	note int // NoteFirst
+	feed *Feed // with the TLS connection; nil: plain
 }
 
 // NoteFirst makes StartTLS keep the first n bytes that the peer sends, for
 // First.
-func (s *Stream) NoteFirst(n int) { s.note = n }
+func (s *Stream) NoteFirst(n int) {
+	s.feed = NewFeed(&s.Socket)
+	s.feed.first = make([]byte, 0, n)
+}
 
 // First returns the bytes that NoteFirst asked for, fewer if fewer came, and
 // lets go of them.
@@ -33,14 +34,15 @@ func (s *Stream) First() []byte {
 func (s *Stream) StartTLS(cfg *tls.Config, server bool, limit time.Duration) error {
 	s.ReadWithin(Now(), limit)
 	s.WriteWithin(limit)
-	s.feed = NewFeed(&s.Socket)
-	s.feed.first = make([]byte, 0, s.note)
-	if server {
-		s.tls = tls.Server(s.feed, cfg)
-	} else {
-		s.tls = tls.Client(s.feed, cfg)
+	if s.feed == nil {
+		s.feed = NewFeed(&s.Socket)
 	}
-	return s.tls.HandshakeContext(context.Background())
+	if server {
+		s.feed.tls = tls.Server(s.feed, cfg)
+	} else {
+		s.feed.tls = tls.Client(s.feed, cfg)
+	}
+	return s.feed.tls.HandshakeContext(context.Background())
 }
 
 // PartWrites says that from now on writes come from other goroutines than the
@@ -53,17 +55,22 @@ func (s *Stream) PartWrites() {
 }
 
 // TLS returns the TLS connection, nil for a plain stream.
-func (s *Stream) TLS() *tls.Conn { return s.tls }
+func (s *Stream) TLS() *tls.Conn {
+	if s.feed == nil {
+		return nil
+	}
+	return s.feed.tls
+}
 
 // Plain tells that the bytes on the wire are the messages' own, so that the
 // kernel may move them.
-func (s *Stream) Plain() bool { return s.tls == nil }
+func (s *Stream) Plain() bool { return s.feed == nil }
 
 // ReadNow reads without waiting, inside a Serve callback. As with the
 // function of that name, a short read means that nothing is left; on TLS only
 // syscall.EAGAIN does, see Drained.
 func (s *Stream) ReadNow(fd uintptr, p []byte) (int, error) {
-	if s.tls == nil {
+	if s.feed == nil {
 		return ReadNow(fd, p)
 	}
 	n, err := s.readTLS(p)
@@ -76,7 +83,7 @@ func (s *Stream) ReadNow(fd uintptr, p []byte) (int, error) {
 // readTLS reads bytes or an error. crypto/tls returns both where the peer's
 // end came together with its last bytes; the next read returns that end again.
 func (s *Stream) readTLS(p []byte) (int, error) {
-	n, err := s.tls.Read(p)
+	n, err := s.feed.tls.Read(p)
 	if n > 0 {
 		return n, nil
 	}
@@ -86,7 +93,7 @@ func (s *Stream) readTLS(p []byte) (int, error) {
 // Drained tells whether a ReadNow that returned n of size bytes has left
 // nothing behind.
 func (s *Stream) Drained(n, size int) bool {
-	if s.tls == nil {
+	if s.feed == nil {
 		return n < size
 	}
 	return false
@@ -94,7 +101,7 @@ func (s *Stream) Drained(n, size int) bool {
 
 // Serve is Socket.Serve for both kinds of stream.
 func (s *Stream) Serve(ready func(fd uintptr) bool) error {
-	if s.tls == nil {
+	if s.feed == nil {
 		return s.Socket.Serve(ready)
 	}
 	defer s.feed.Leave()
@@ -106,7 +113,7 @@ func (s *Stream) Serve(ready func(fd uintptr) bool) error {
 
 // WriteFrom writes all of p from inside a Serve callback.
 func (s *Stream) WriteFrom(fd uintptr, p []byte) (int, error) {
-	if s.tls == nil {
+	if s.feed == nil {
 		return s.Socket.WriteFrom(fd, p)
 	}
 	return s.Write(p)
@@ -114,11 +121,11 @@ func (s *Stream) WriteFrom(fd uintptr, p []byte) (int, error) {
 
 // Write writes all of p; on TLS all of its records leave at once.
 func (s *Stream) Write(p []byte) (int, error) {
-	if s.tls == nil {
+	if s.feed == nil {
 		return s.Socket.Write(p)
 	}
 	s.feed.Cork()
-	n, err := s.tls.Write(p)
+	n, err := s.feed.tls.Write(p)
 	if flush := s.feed.Uncork(); err == nil {
 		err = flush
 	}
@@ -127,7 +134,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 
 // Read waits for bytes and reads them.
 func (s *Stream) Read(p []byte) (int, error) {
-	if s.tls == nil {
+	if s.feed == nil {
 		return s.Socket.Read(p)
 	}
 	return s.readTLS(p)
@@ -136,7 +143,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 // Exchange writes out and waits for the first bytes of the answer, which go
 // into what lend returns; see Socket.Exchange.
 func (s *Stream) Exchange(out []byte, lend func() []byte) (int, error) {
-	if s.tls == nil {
+	if s.feed == nil {
 		return s.Socket.Exchange(out, lend)
 	}
 	if _, err := s.Write(out); err != nil {
@@ -147,8 +154,8 @@ func (s *Stream) Exchange(out []byte, lend func() []byte) (int, error) {
 
 // CloseWrite ends the sending side, so that the peer sees the end.
 func (s *Stream) CloseWrite() error {
-	if s.tls != nil {
-		return s.tls.CloseWrite()
+	if s.feed != nil {
+		return s.feed.tls.CloseWrite()
 	}
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
