@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -16,17 +17,44 @@ import (
 	"github.com/weir-lb/weir/examples/app"
 )
 
+// built is the program as make builds it, made once for all tests.
+type built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+var weirProgram built
+
+// TestMain removes what all tests have shared.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(weirProgram.dir) // nothing, or of our own making
+	os.Exit(code)
+}
+
 // buildWeir builds the program as make does and returns its path.
 func buildWeir(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "weir")
-	build := exec.CommandContext(t.Context(), program.Need(t, "go"), "build", "-buildvcs=false", "-o", path, "./cmd/weir")
+	compiler := program.Need(t, "go")
+	weirProgram.once.Do(func() { weirProgram.err = weirProgram.build(compiler) })
+	if weirProgram.err != nil {
+		t.Fatal(weirProgram.err)
+	}
+	return filepath.Join(weirProgram.dir, "weir")
+}
+
+func (b *built) build(compiler string) (err error) {
+	if b.dir, err = os.MkdirTemp("", "weir"); err != nil {
+		return err
+	}
+	build := exec.Command(compiler, "build", "-buildvcs=false", "-o", filepath.Join(b.dir, "weir"), "./cmd/weir")
 	build.Dir = top
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+		return fmt.Errorf("go build: %w: %s", err, out)
 	}
-	return path
+	return os.Chmod(b.dir, 0o755) // others than root run it, too
 }
 
 // binary is weir as a process of its own, in front of two example applications, with a configuration that changes.
