@@ -107,6 +107,10 @@ func (d delegate) NotifyConflict(known, other *memberlist.Node) {
 func (g *Gossip) memberIs(id nodeID, m Member) {
 	if earlier := g.roll.put(id, m.Addr, m.Meta); earlier != 0 {
 		g.table.forget(id, m.Boot)
+		if earlier > m.Boot {
+			g.journal.tell("warn", "back"+m.ID, fmt.Sprintf(
+				"gossip: node %s is in run %d after its run %d: has its data folder been put back to an earlier state?", m.ID, m.Boot, earlier))
+		}
 	}
 	g.membersChanged()
 }

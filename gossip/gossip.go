@@ -69,7 +69,7 @@ func Open(o Options) (*Gossip, error) {
 		roll:    &roll{self: self, members: map[nodeID]*Member{}},
 		table:   newTable(self, o.Meta.Boot),
 		rumors:  &rumors{nodes: 1},
-		journal: &journal{write: o.Log, counts: counts, told: map[string]*telling{}},
+		journal: newJournal(o.Log, counts),
 		inboxes: &inboxes{last: map[nodeID]mark{}},
 		out:     newDispatcher(),
 		inbox:   make(chan []byte, inboxDepth), hot: make(chan struct{}, 1), bulk: make(chan struct{}, 1),

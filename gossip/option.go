@@ -41,7 +41,7 @@ type Options struct {
 	// not block nor call back.
 	Admit func(Member) error
 
-	// The callbacks run one after another, never at the same time. All are optional.
+	// The callbacks run one after another, never at the same time. All are optional. None may call Close.
 
 	OnMembers func([]Member) // all known, alive or not, whenever something of one changes, be it Applied
 	OnReports func([]Report) // newer reports of other nodes, in any order

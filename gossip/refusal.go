@@ -2,7 +2,6 @@ package gossip
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -23,8 +22,12 @@ type journal struct {
 	write  func(level, text string)
 	counts *counters
 	mu     sync.Mutex
-	told   map[string]*telling
+	told   tellings
+	hosts  tellings // addresses of which something was refused
 }
+
+// tellings are by what each is about.
+type tellings map[string]*telling
 
 // telling is what has been written with one key since a time.
 type telling struct {
@@ -35,7 +38,7 @@ type telling struct {
 
 // tell writes a line, unless one with the same key has just been written.
 func (j *journal) tell(level, key, text string) {
-	if untold, may := j.may(key, 1); may {
+	if untold, may := j.may(j.told, key, 1); may {
 		j.put(level, text, untold)
 	}
 }
@@ -48,20 +51,20 @@ func (j *journal) put(level, text string, untold int) {
 }
 
 // may reports whether there may be one more line with a key, and how many there would have been before it.
-func (j *journal) may(key string, lines int) (untold int, may bool) {
+func (j *journal) may(told tellings, key string, lines int) (untold int, may bool) {
 	now := time.Now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	t := j.told[key]
+	t := told[key]
 	if t == nil || now.Sub(t.at) >= quietFor {
 		if t != nil {
 			untold = t.untold
 		}
-		if len(j.told) >= talkersKept {
-			maps.DeleteFunc(j.told, func(_ string, t *telling) bool { return t.lines <= 1 })
+		if len(told) >= talkersKept {
+			clear(told)
 		}
 		t = &telling{at: now}
-		j.told[key] = t
+		told[key] = t
 	}
 	if t.lines >= lines {
 		t.untold++
@@ -78,11 +81,11 @@ func (j *journal) refuse(counter *atomic.Uint64, from, why string) {
 	if err != nil {
 		host = from
 	}
-	again, first := j.may(host+" "+why, 1)
+	again, first := j.may(j.hosts, host+" "+why, 1)
 	if !first {
 		return
 	}
-	if others, may := j.may(why, hostsTold); may {
+	if others, may := j.may(j.told, why, hostsTold); may {
 		j.put("warn", fmt.Sprintf("gossip: refused what came from %s: %s", from, why), again+others)
 	}
 }
@@ -115,6 +118,10 @@ func levelOf(text string) (level, rest string) {
 		}
 	}
 	return "error", text
+}
+
+func newJournal(write func(level, text string), counts *counters) *journal {
+	return &journal{write: write, counts: counts, told: tellings{}, hosts: tellings{}}
 }
 
 // kind is a sort of line of memberlist's log, by words in it, and what becomes of it.

@@ -27,7 +27,10 @@ func (g *Gossip) Put(kind uint8, key uint64, value []byte) error {
 }
 
 func (g *Gossip) say(e entry) {
-	b, news := g.table.say(e)
+	b, news, full := g.table.say(e)
+	if full {
+		g.count(batch{writer: g.self}, outcome{full: 1})
+	}
 	if !news || len(g.roll.others()) == 0 { // a node that joins asks for all
 		return
 	}
@@ -67,8 +70,8 @@ func (g *Gossip) packet(packet []byte) {
 	}
 	out := g.table.merge(b)
 	g.count(b, out)
-	if out.earlier || out.replay > 0 {
-		g.counts.replayed.Add(uint64(max(out.replay, 1)))
+	if out.replay > 0 {
+		g.counts.replayed.Add(uint64(out.replay))
 		g.journal.tell("warn", "replay"+b.writer.String(), fmt.Sprintf(
 			"gossip: old packets of node %s come again, of its run %d; they change nothing", b.writer, b.boot))
 	}
@@ -91,24 +94,25 @@ func (g *Gossip) passOn(b batch) {
 	}
 }
 
-// notOurs tells of records whose writer is no member, or this node itself: its own words come back only by forgery, or
-// if two nodes have one data folder.
+// notOurs tells of records whose writer is no member, or this node itself, whose words others pass on: one that it has
+// not said is forged, or two nodes have one data folder.
 func (g *Gossip) notOurs(b batch) {
-	if b.writer == g.self && b.boot <= g.o.Meta.Boot {
-		return
-	}
-	g.counts.unknown.Add(1)
 	if b.writer == g.self {
+		said := mark{g.o.Meta.Boot, g.table.said()}
+		if !slices.ContainsFunc(b.entries, func(e entry) bool { return said.before(mark{b.boot, e.seq}) }) {
+			return
+		}
 		g.journal.tell("error", "twin", fmt.Sprintf(
 			"gossip: someone else speaks as this node, in run %d, while this is run %d: is there a copy of the data folder?", b.boot, g.o.Meta.Boot))
 	}
+	g.counts.unknown.Add(1)
 }
 
 // count notes what the ledger had no room for.
 func (g *Gossip) count(b batch, out outcome) {
 	if out.full > 0 {
 		g.counts.full.Add(uint64(out.full))
-		g.journal.tell("warn", "full"+b.writer.String(), fmt.Sprintf("gossip: node %s says more than can be kept", b.writer))
+		g.journal.tell("warn", "full"+b.writer.String(), fmt.Sprintf("gossip: node %s says more than can be kept; the rest is left out", b.writer))
 	}
 }
 

@@ -29,7 +29,7 @@ func (n *simNode) sees(alive int) bool {
 // TestPartition: both halves go on; when they meet again, be it soon or late, all know the newest of all.
 func TestPartition(t *testing.T) {
 	t.Parallel()
-	for _, lasting := range []time.Duration{10 * time.Second, 10 * time.Minute} {
+	for _, lasting := range []time.Duration{25 * time.Second, 10 * time.Minute} {
 		t.Run(lasting.String(), func(t *testing.T) {
 			inFakeTime(t, func(t *testing.T) {
 				simulate(t, 5, 1, func(s *simulation) {
@@ -86,14 +86,38 @@ func TestRestart(t *testing.T) {
 						if got := wordsOf(n.table, nodeID{15: 2}); got != want {
 							t.Errorf("node %d: %q, want %q", n.i, got, want)
 						}
-						if m := n.Members()[1]; m.Boot != 2 || !m.Alive {
-							t.Errorf("node %d: %+v", n.i, m)
+						if m := n.Members()[1]; m.Boot != 2 || !m.Alive || n.Stats().Replayed != 0 || len(n.told("data folder")) != 0 {
+							t.Errorf("node %d: %+v\n%v", n.i, m, n.lines)
 						}
 					}
 				})
 			})
 		})
 	}
+}
+
+// TestRolledBack: a node whose data folder was put back says so by its run; it is heard all the same.
+func TestRolledBack(t *testing.T) {
+	inFakeTime(t, func(t *testing.T) {
+		simulate(t, 2, 1, func(s *simulation) {
+			s.nodes[1].Close()
+			n := s.begin(1, 7)
+			join := func() {
+				if _, err := n.Join(t.Context(), []string{s.nodes[0].addr}); err != nil {
+					t.Fatal(err)
+				}
+				n.Publish(Report{Key: 1, Status: uint8(n.o.Meta.Boot % 4)})
+				s.pause(3 * time.Second)
+			}
+			join()
+			n.Close()
+			n = s.begin(1, 5)
+			join()
+			if a := s.nodes[0]; !a.has(idOf(1), 1, 1) || len(a.told("data folder")) != 1 {
+				t.Errorf("%+v\n%v", a.reports, a.lines)
+			}
+		})
+	})
 }
 
 // TestWithoutPackets: where only streams get through, everyone stays a member and hears all, somewhat later, and the log

@@ -184,9 +184,10 @@ func TestImpostors(t *testing.T) {
 			before := target.Stats().Unknown
 			target.packet(batch{nodeID{15: 99}, 1, []entry{{slot{kindReport, 1}, 1, Report{Status: 3}.entry().value}}}.encode())
 			target.packet(batch{target.self, 5, []entry{{slot{kindReport, 1}, 1, Report{Status: 3}.entry().value}}}.encode())
+			target.packet(batch{target.self, 1, []entry{{slot{kindReport, 1}, 1, nil}}}.encode()) // it has said nothing yet
 			target.packet([]byte("nonsense"))
 			s.pause(time.Second)
-			if got := target.Stats(); got.Unknown != before+2 || got.Malformed != 1 || target.count() != 0 {
+			if got := target.Stats(); got.Unknown != before+3 || got.Malformed != 1 || target.count() != 0 {
 				t.Errorf("%+v, %d reports", got, target.count())
 			}
 			if len(target.told("copy of the data folder")) != 1 || len(target.told("malformed packet")) != 1 {
@@ -243,7 +244,7 @@ func TestFloodOfRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines []string
 		counts := &counters{}
-		j := &journal{write: func(_, text string) { lines = append(lines, text) }, counts: counts, told: map[string]*telling{}}
+		j := newJournal(func(_, text string) { lines = append(lines, text) }, counts)
 		for i := range 5000 {
 			fmt.Fprintf(j, "[ERR] memberlist: Decrypt packet failed: no key from=10.%d.%d.1:7946\n", i>>8, i&255)
 		}
@@ -271,7 +272,7 @@ func TestJournal(t *testing.T) {
 		"no mark at all": "info gossip: no mark at all",
 	} {
 		got := ""
-		j := &journal{write: func(level, text string) { got += level + " " + text }, counts: &counters{}, told: map[string]*telling{}}
+		j := newJournal(func(level, text string) { got += level + " " + text }, &counters{})
 		fmt.Fprintln(j, line)
 		if !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%q: %q, want %q", line, got, want)

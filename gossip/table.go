@@ -21,6 +21,7 @@ func (m mark) before(o mark) bool {
 // is idempotent, commutative and associative, and no clock has a say: repeated, late and reordered messages do no harm.
 type ledger struct {
 	boot    uint64
+	began   time.Time
 	whole   uint64 // everything up to this number is here, or has been replaced by something that is
 	ahead   map[uint64]bool
 	entries map[slot]*held
@@ -52,7 +53,7 @@ func newTable(self nodeID, boot uint64) *table {
 }
 
 func newLedger(boot uint64) *ledger {
-	return &ledger{boot: boot, ahead: map[uint64]bool{}, entries: map[slot]*held{}}
+	return &ledger{boot: boot, began: time.Now(), ahead: map[uint64]bool{}, entries: map[slot]*held{}}
 }
 
 // outcome counts what became of a batch.
@@ -60,23 +61,39 @@ type outcome struct {
 	fresh   batch // what was new, in the order of the numbers
 	earlier bool  // it is of a run before the one known
 	old     int   // entries that were known, or replaced by known ones
-	replay  int   // of these, such as came long after all others had them
+	replay  int   // of these, such as came when no honest node tells them any more
 	full    int   // entries for which the ledger has no room
 }
 
+// ofEarlier notes that something is of a run before the one of a ledger. Shortly after that has begun there is still
+// some about.
+func (o *outcome) ofEarlier(l *ledger) {
+	o.earlier = true
+	if time.Since(l.began) > replayAfter {
+		o.replay++
+	}
+}
+
 // say notes a word of this node and gives it its number. Saying again what already stands changes nothing.
-func (t *table) say(e entry) (batch, bool) {
+func (t *table) say(e entry) (b batch, news, full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.ledgers[t.self]
 	if known := l.entries[e.slot]; known != nil && slices.Equal(known.value, e.value) || known == nil && len(e.value) == 0 {
-		return batch{}, false
+		return batch{}, false, false
 	}
 	e.seq = l.whole + 1
-	if _, full := l.put(e, time.Now()); full {
-		return batch{}, false
+	if !l.put(e, time.Now()) {
+		return batch{}, false, true
 	}
-	return batch{t.self, l.boot, []entry{e}}, true
+	return batch{t.self, l.boot, []entry{e}}, true, false
+}
+
+// said is the number of the last word of this node.
+func (t *table) said() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ledgers[t.self].whole
 }
 
 // merge takes in what someone said. Words of this node itself are not for others to say.
@@ -86,7 +103,7 @@ func (t *table) merge(b batch) (out outcome) {
 	out.fresh = batch{writer: b.writer, boot: b.boot}
 	l := t.ledgerFor(b.writer, b.boot)
 	if l == nil {
-		out.earlier = true
+		out.ofEarlier(t.ledgers[b.writer])
 		return out
 	}
 	l.merge(b.entries, &out)
@@ -123,12 +140,10 @@ func (l *ledger) merge(entries []entry, out *outcome) {
 			out.old++
 			continue
 		}
-		fresh, full := l.put(e, now)
-		switch {
-		case full:
-			out.full++
-		case fresh:
+		if l.put(e, now) {
 			out.fresh.entries = append(out.fresh.entries, e)
+		} else {
+			out.full++
 		}
 	}
 }
@@ -136,13 +151,14 @@ func (l *ledger) merge(entries []entry, out *outcome) {
 // replayAfter is how long after a record came no honest node still tells it in packets.
 const replayAfter = time.Minute
 
-func (l *ledger) put(e entry, now time.Time) (fresh, full bool) {
+// put writes an entry, if there is room.
+func (l *ledger) put(e entry, now time.Time) bool {
 	if l.entries[e.slot] == nil && len(l.entries) >= entriesLimit {
-		return false, true
+		return false
 	}
 	l.entries[e.slot] = &held{e, now}
 	l.note(e.seq)
-	return true, false
+	return true
 }
 
 // note counts a number as known.
@@ -186,7 +202,7 @@ func (t *table) apply(d delta) (out outcome) {
 	out.fresh = batch{writer: d.writer, boot: d.boot}
 	l := t.ledgerFor(d.writer, d.boot)
 	if l == nil {
-		out.earlier = true
+		out.ofEarlier(t.ledgers[d.writer])
 		return out
 	}
 	if d.full {
@@ -250,11 +266,11 @@ func (t *table) vector(writers map[nodeID]uint64) map[nodeID]mark {
 	return v
 }
 
-// forget drops the ledger of a writer that is gone, or all of its runs before one.
-func (t *table) forget(writer nodeID, before uint64) {
+// forget drops the ledger of a writer, unless it is of the run that is to be kept.
+func (t *table) forget(writer nodeID, except uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l := t.ledgers[writer]; l != nil && writer != t.self && (before == 0 || l.boot < before) {
+	if l := t.ledgers[writer]; l != nil && writer != t.self && l.boot != except {
 		delete(t.ledgers, writer)
 	}
 }

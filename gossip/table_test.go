@@ -154,16 +154,16 @@ func TestEmptyWords(t *testing.T) {
 		writer, late := newTable(writerID(2), 1), newTable(writerID(3), 1)
 		words := []entry{{slot: slot{KindOwn, 1}, value: []byte("a")}, {slot: slot{KindOwn, 2}, value: []byte("b")}}
 		for _, e := range words {
-			b, news := writer.say(e)
+			b, news, _ := writer.say(e)
 			if !news {
 				t.Fatal("no news")
 			}
 			late.merge(b)
 		}
-		if _, news := writer.say(words[0]); news {
+		if _, news, _ := writer.say(words[0]); news {
 			t.Error("the same word again is news")
 		}
-		if _, news := writer.say(entry{slot: slot{KindOwn, 9}}); news {
+		if _, news, _ := writer.say(entry{slot: slot{KindOwn, 9}}); news {
 			t.Error("nothing about something of which nothing was said is news")
 		}
 		writer.say(entry{slot: slot{KindOwn, 1}})
@@ -198,6 +198,13 @@ func TestLedgerLimits(t *testing.T) {
 	}
 	out := table.merge(batch{writerID(2), 1, entries})
 	l := table.ledgers[writerID(2)]
+	own := newTable(writerID(1), 1)
+	for i := range uint64(entriesLimit) {
+		own.say(entry{slot: slot{KindOwn, i}, value: []byte{1}})
+	}
+	if _, news, full := own.say(entry{slot: slot{KindOwn, entriesLimit}, value: []byte{1}}); news || !full || own.said() != entriesLimit {
+		t.Error("one can say more than others keep")
+	}
 	if out.full != 10 || len(out.fresh.entries) != entriesLimit || len(l.ahead) != aheadLimit || l.whole != 0 {
 		t.Errorf("full %d, fresh %d, ahead %d, whole %d", out.full, len(out.fresh.entries), len(l.ahead), l.whole)
 	}
