@@ -192,10 +192,21 @@ func (c *cluster) handlers() map[string]link.Handler {
 			}
 			return agreement.Answer(ctx, consensus.NodeID(from.ID), body)
 		},
-		verbName:        func(_ context.Context, _ link.Peer, body []byte) ([]byte, error) { return c.feed.witnessed(body) },
-		verbFindSession: func(_ context.Context, _ link.Peer, body []byte) ([]byte, error) { return c.feed.answerSession(body) },
-		verbFindKey:     func(_ context.Context, _ link.Peer, body []byte) ([]byte, error) { return c.feed.answerKey(body) },
-		verbConfig:      func(context.Context, link.Peer, []byte) ([]byte, error) { return c.feed.describe() },
+		verbName:        c.amongMembers(func(body []byte) ([]byte, error) { return c.feed.witnessed(body) }),
+		verbFindSession: c.amongMembers(func(body []byte) ([]byte, error) { return c.feed.answerSession(body) }),
+		verbFindKey:     c.amongMembers(func(body []byte) ([]byte, error) { return c.feed.answerKey(body) }),
+		verbConfig:      c.amongMembers(func([]byte) ([]byte, error) { return c.feed.describe() }),
+	}
+}
+
+// amongMembers answers only nodes that have joined: who merely has the secret is
+// to join first.
+func (c *cluster) amongMembers(answer func(body []byte) ([]byte, error)) link.Handler {
+	return func(_ context.Context, from link.Peer, body []byte) ([]byte, error) {
+		if !c.state().Admits(consensus.NodeID(from.ID), from.Key) {
+			return nil, errors.New("the node has not joined")
+		}
+		return answer(body)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -158,7 +159,7 @@ func appServer(addr string) *consensus.AddServer {
 }
 
 // TestCluster: three nodes find each other, and what is changed on one holds on
-// all.
+// all, also when one of them stops and comes back.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -177,6 +178,25 @@ func TestCluster(t *testing.T) {
 	}
 	for _, l := range nodes {
 		eventually(t, "the new server on "+l.url, func() bool { return l.get(t) == "200 OK two" })
+	}
+
+	nodes[2].end(t)
+	for _, l := range nodes[:2] {
+		l.stderr.wait(t, `node "n3" stops`)
+	}
+	added := appServer(one + "0")
+	added.Server.Drain = true
+	nodes[0].propose(t, added)
+	if got := nodes[1].get(t); got != "200 OK two" {
+		t.Error(got)
+	}
+
+	again := s.begin(t, 3, s.conf(3, 3, http))
+	eventually(t, "the restarted node knows what was agreed on", func() bool {
+		return again.cluster.state().Index() >= nodes[0].cluster.state().Index() && len(again.cluster.aliveNodes()) == 3
+	})
+	if got := again.get(t); got != "200 OK two" {
+		t.Error(got)
 	}
 }
 
@@ -221,4 +241,49 @@ func TestDriftIsTold(t *testing.T) {
 	}
 	b.orders <- Order{Verb: Reload, Cause: "test"}
 	a.stderr.wait(t, `node "n2" has the configuration of this node again`)
+}
+
+// TestStrangers: who has another secret, or belongs to another cluster, is not
+// let in, and the log says why; who has not joined is told nothing.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	http := "upstream app { zone app 64k; server 127.0.0.1:1; }"
+	host := s.begin(t, 1, s.conf(1, 1, http))
+	eventually(t, "a leader", func() bool { id, _ := host.cluster.consensus.Load().Leader(); return id != "" })
+
+	other := filepath.Join(s.dir, "other")
+	if err := os.WriteFile(other, link.NewSecret().Format(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	join := fmt.Sprintf("join %s1:7946; expect 2;", s.net)
+	thief := s.begin(t, 2, strings.NewReplacer(s.secret, other, "expect 1;", join).Replace(s.conf(2, 1, http)))
+	host.stderr.wait(t, "[warn]")
+	host.stderr.wait(t, "another cluster secret")
+	stray := s.begin(t, 3, strings.NewReplacer("name test", "name bank", "expect 1;", join).Replace(s.conf(3, 1, http)))
+	eventually(t, "the guest stays alone", func() bool { return len(stray.cluster.peers()) > 0 })
+	for _, l := range []*living{host, thief, stray} {
+		if n := len(l.cluster.aliveNodes()); n != 1 {
+			t.Errorf("%s sees %d nodes", l.url, n)
+		}
+	}
+
+	secret, err := link.ReadSecret(s.secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := net.Listen("tcp", s.net+"9:7947")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guest, err := link.Open(link.Options{Listener: port, Identity: link.NewIdentity(), Cluster: "test", Secrets: []*link.Secret{secret}, Log: func(string) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guest.Close()
+	for _, verb := range []string{verbFindKey, verbFindSession, verbName, verbConfig} {
+		if _, err := guest.Call(t.Context(), s.net+"1:7947", verb, []byte("{}")); err == nil || !strings.Contains(err.Error(), "has not joined") {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
 }

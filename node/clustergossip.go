@@ -85,6 +85,7 @@ func (c *cluster) keepTime(ctx context.Context) {
 			return
 		case <-load.C:
 			c.gossip.Load().SetLoad(uint16(min(c.feed.balancer.Connections(), math.MaxUint16)))
+			c.feed.compareAgain()
 		case <-secrets.C:
 			c.adoptSecrets(c.state())
 		}

@@ -69,7 +69,7 @@ func newFeed(names *discovery.Resolver, log *errorlog.Logger) *feed {
 	return &feed{
 		names: names, log: log, subjects: map[subject]*followed{}, troubles: map[subject]string{},
 		directory: directory{strange: map[uint64][]gossip.Report{}}, seen: map[string]sighting{},
-		drift: drift{sums: map[string]uint64{}, names: map[string]string{}},
+		drift: drift{sums: map[string]uint64{}, names: map[string]string{}, unclear: map[string]bool{}},
 	}
 }
 

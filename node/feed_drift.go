@@ -17,9 +17,10 @@ const kindConfig = gossip.KindOwn
 
 // drift is how the configurations of other nodes differ from that of this one.
 type drift struct {
-	own   fingerprint
-	sums  map[string]uint64 // of other nodes, as heard
-	names map[string]string // what differs, by node
+	own     fingerprint
+	sums    map[string]uint64 // of other nodes, as heard
+	names   map[string]string // what differs, by node
+	unclear map[string]bool   // of whom it could not be found out
 }
 
 // configure notes the configuration that is now in force, and tells the others.
@@ -77,24 +78,32 @@ func (f *feed) compareAll() {
 	}
 }
 
+// compareAgain compares with those whose configuration could not be had.
+func (f *feed) compareAgain() {
+	f.driftMu.Lock()
+	defer f.driftMu.Unlock()
+	for id := range f.drift.unclear {
+		delete(f.drift.unclear, id)
+		go f.compare(id)
+	}
+}
+
 // compare finds out how the configuration of a node differs, and tells if that
 // is new.
 func (f *feed) compare(id string) {
 	f.driftMu.Lock()
 	own, sum := f.drift.own, f.drift.sums[id]
 	f.driftMu.Unlock()
-	what := ""
+	what, err := "", error(nil)
 	if sum != own.sum() {
-		what = "a part that could not be found out"
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		var other fingerprint
-		if text, err := f.cluster.callNode(ctx, id, verbConfig, nil); err == nil && json.Unmarshal(text, &other) == nil {
-			what = own.differences(&other)
-		}
+		what, err = f.inquire(id, &own)
 	}
 	f.driftMu.Lock()
 	before := f.drift.names[id]
+	if err != nil {
+		f.drift.unclear[id] = true // it may just have joined, or not yet
+		what = before
+	}
 	f.drift.names[id] = what
 	f.driftMu.Unlock()
 	switch {
@@ -104,6 +113,21 @@ func (f *feed) compare(id string) {
 	default:
 		f.log.Logf(errorlog.Warn, 0, "cluster: the configuration of node %q differs from that of this node: %s", f.cluster.nameOf(id), what)
 	}
+}
+
+// inquire asks a node for its configuration, and compares.
+func (f *feed) inquire(id string, own *fingerprint) (differs string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	text, err := f.cluster.callNode(ctx, id, verbConfig, nil)
+	if err != nil {
+		return "", err
+	}
+	var other fingerprint
+	if err := json.Unmarshal(text, &other); err != nil {
+		return "", err
+	}
+	return own.differences(&other), nil
 }
 
 // drifts gives what differs on other nodes, by id.
