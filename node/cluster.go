@@ -31,6 +31,8 @@ type cluster struct {
 	member    atomic.Pointer[gossip.Meta] // what the others are told of this node
 	stops     []stop
 
+	rechecking atomic.Bool // is about to be done
+
 	endSeed context.CancelFunc // of the configuration in force; nil before there is one
 	seeding sync.WaitGroup
 

@@ -24,7 +24,22 @@ func (c *cluster) adopt(s *consensus.State) {
 	if g := c.gossip.Load(); g != nil {
 		g.SetApplied(s.Index())
 	}
-	c.link.Recheck()
+	c.recheckSoon()
+}
+
+// farewell is how long the connections of a node that was removed live on: by
+// them it hears of it.
+const farewell = time.Second
+
+// recheckSoon has the link close the connections of nodes that are admitted no
+// longer.
+func (c *cluster) recheckSoon() {
+	if c.rechecking.CompareAndSwap(false, true) {
+		time.AfterFunc(farewell, func() {
+			c.rechecking.Store(false)
+			c.link.Recheck()
+		})
+	}
 }
 
 // adopt tells the balancer what has been agreed on.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/node/control"
 )
 
@@ -214,6 +215,50 @@ func TestOperateCluster(t *testing.T) {
 		t.Errorf("%+v, %v", status.Cluster, err)
 	}
 	if _, err := c.Recover(t.Context(), control.Recovery{Cluster: "another"}); !strings.HasPrefix(told(err), "Conflict: ") {
+		t.Error(err)
+	}
+}
+
+// TestLeave: a node that has left is shut out, goes on serving, and says why
+// nothing can be changed through it. Who else stays can go on changing things.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	s := operatedSite(t)
+	one, two := app(t, "one"), app(t, "two")
+	nodes := map[int]*living{}
+	for i := 1; i <= 3; i++ {
+		nodes[i] = s.begin(t, i, s.conf(i, 3, "upstream app { zone app 64k; server "+one+"; }"))
+	}
+	for i := range nodes {
+		eventually(t, "three nodes in the table", func() bool {
+			n := 0
+			nodes[i].cluster.state().Nodes(func(consensus.NodeID, consensus.Node) { n++ })
+			return n == 3
+		})
+	}
+	if _, err := s.hand(3).Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i <= 2; i++ {
+		eventually(t, "two members", func() bool {
+			list, err := s.hand(i).Members(t.Context())
+			return err == nil && len(list) == 2
+		})
+	}
+	if _, err := s.hand(1).AddServer(t.Context(), "app", control.NewServer{Server: two}); err != nil {
+		t.Fatal(err)
+	}
+	if got := nodes[3].get(t); got != "200 OK one" {
+		t.Errorf("the node that left: %s", got)
+	}
+	now := time.Duration(0)
+	c := s.hand(3)
+	c.Wait = &now
+	eventually(t, "that it knows", func() bool {
+		status, err := c.Status(t.Context())
+		return err == nil && status.Stopped == "the cluster refuses this node: it was removed"
+	})
+	if _, err := c.AddServer(t.Context(), "app", control.NewServer{Server: two}); !strings.HasPrefix(told(err), "NoQuorum: ") || !strings.Contains(told(err), "it was removed") {
 		t.Error(err)
 	}
 }

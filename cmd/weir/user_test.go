@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/weir-lb/weir/cluster-test/program"
@@ -85,4 +87,36 @@ func (s *site) threads(names ...string) []string {
 		}
 	}
 	return lines
+}
+
+// TestControlSocketOfUser: root and the user that weir runs as may operate it,
+// others not, and the socket is gone at the end.
+func TestControlSocketOfUser(t *testing.T) {
+	t.Parallel()
+	program.Root(t)
+	s := newSite(t)
+	s.write("one", "user nobody; data DIR/data;", "")
+	s.start()
+	s.eventually("control socket", func() bool { _, err := os.Stat(s.dir + "/data/control.sock"); return err == nil })
+	for _, c := range []struct {
+		uid  uint32
+		code int
+		says string
+	}{
+		{0, 0, ""},
+		{65534, 0, ""},
+		{1, 3, "only root and the user that weir runs as may use it"},
+	} {
+		cmd := exec.Command(weirPath(t), "upstream", "list", "--socket", s.dir+"/data/control.sock")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}}
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.says) {
+			t.Errorf("user %d: %v, %s", c.uid, err, out)
+		}
+	}
+	s.signal("quit")
+	s.end()
+	if _, err := os.Lstat(s.dir + "/data/control.sock"); err == nil {
+		t.Error("the control socket is left behind")
+	}
 }
