@@ -172,6 +172,9 @@ func (g *Gossip) RemoveKey(key []byte) error { return g.keys.RemoveKey(key) }
 // Leave tells the others that this node goes, so that they need not find out. It waits until one was told, at most for
 // the time given. Close comes next.
 func (g *Gossip) Leave(timeout time.Duration) error {
+	if g.ctx.Err() != nil { // memberlist would panic
+		return fmt.Errorf("gossip: closed before it left: %w", net.ErrClosed)
+	}
 	if err := g.list.Leave(timeout); err != nil {
 		return fmt.Errorf("gossip: %w", err)
 	}

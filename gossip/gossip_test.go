@@ -3,6 +3,7 @@ package gossip
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -179,6 +180,14 @@ func TestThreeNodes(t *testing.T) {
 		t.Error(err)
 	}
 	eventually(t, "the one that left is gone", func() bool { return !nodes[0].Members()[2].Alive })
+	if err := errors.Join(nodes[2].Close(), nodes[2].Close()); err != nil {
+		t.Error(err)
+	}
+	if err := nodes[2].Leave(time.Second); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("leaving after the end: %v", err)
+	}
+	nodes[2].Publish(Report{Key: 1, Status: 1}) // to nobody
+	nodes[2].SetMeta(Meta{Name: "late"})
 }
 
 // TestSendSessions sends learned sessions, and sends them again to a member whose connection broke.

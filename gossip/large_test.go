@@ -5,6 +5,7 @@
 package gossip
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -37,18 +38,28 @@ func TestLargeCluster(t *testing.T) {
 
 // TestJoinStorm: fifty nodes that all start at once know each other soon, also where packets get lost.
 func TestJoinStorm(t *testing.T) {
-	inFakeTime(t, func(t *testing.T) {
-		s := &simulation{t: t, net: newNetwork(3), nodes: make([]*simNode, 50)}
-		s.net.lose(0.2)
-		for i := range s.nodes {
-			s.begin(i, 1)
-		}
-		defer s.end()
-		for _, n := range s.nodes {
-			go n.Seek(t.Context(), func() []string { // three seeds, as one would write them
-				return []string{s.nodes[0].addr, s.nodes[1].addr, s.nodes[2].addr}
+	t.Parallel()
+	for _, c := range []struct {
+		loss  float64
+		limit time.Duration
+	}{{0, 5 * time.Second}, {0.2, 15 * time.Second}} {
+		t.Run(fmt.Sprintf("%.0f %% lost", 100*c.loss), func(t *testing.T) {
+			inFakeTime(t, func(t *testing.T) {
+				s := &simulation{t: t, net: newNetwork(3), nodes: make([]*simNode, 50)}
+				s.net.lose(c.loss)
+				for i := range s.nodes {
+					s.begin(i, 1)
+				}
+				defer s.end()
+				begin := time.Now()
+				for _, n := range s.nodes {
+					go n.Seek(t.Context(), func() []string { // three seeds, as one would write them
+						return []string{s.nodes[0].addr, s.nodes[1].addr, s.nodes[2].addr}
+					})
+				}
+				s.await("everyone knows everyone", c.limit, func(n *simNode) bool { return n.sees(50) })
+				t.Logf("after %s", time.Since(begin))
 			})
-		}
-		s.await("everyone knows everyone", 15*time.Second, func(n *simNode) bool { return n.sees(50) })
-	})
+		})
+	}
 }
