@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -254,10 +256,19 @@ func TestGrowthAndStrangers(t *testing.T) {
 	w.eventually("another cluster", func() bool { return lonely.up().known() })
 	w.heal(lonely)
 	lonely.stop()
+	if err := os.Remove(filepath.Join(lonely.o.Dir, imageFile)); err != nil { // so that only its log says what it is
+		t.Fatal(err)
+	}
+	lonely.start()
+	w.eventually("it is as it was", func() bool { return lonely.up().known() && lonely.up().Status().Part == PartLeader })
+	lonely.stop()
 	lonely.start()
 	w.eventually("strangers", func() bool { return lonely.says("another cluster of the name") })
 	if _, err := lonely.up().Propose(t.Context(), addServer(2)); err != nil || has(first.up().State(), 2) {
 		t.Errorf("%v", err)
+	}
+	if _, known := first.up().State().Node(lonely.o.ID); known {
+		t.Error("it was let in")
 	}
 }
 

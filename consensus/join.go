@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 )
 
 // meet asks the others about this node before its log is opened: with data that
@@ -15,11 +16,14 @@ func (c *Consensus) meet(lost bool) error {
 		return errRemoved
 	}
 	list := c.greetings(c.ctx)
+	own := c.State().Cluster()
+	if own.ID == "" && c.hasLog() {
+		return nil // it is not known which of them are of the same cluster
+	}
 	for _, h := range list {
 		if err := c.judge(h); err != nil {
 			return err
 		}
-		own := c.State().Cluster()
 		if c.hasLog() && h.ClusterID == own.ID && h.Epoch > own.Epoch {
 			return errMissed
 		}
@@ -127,10 +131,16 @@ func (c *Consensus) introduce() (done bool, err error) {
 	defer cancel()
 	m := message{Kind: askPropose, Entry: entry}
 	if id, _ := c.Leader(); id == c.o.ID {
+		if c.State().Cluster().ID == "" {
+			return false, nil // soon: what is known without it is of no cluster
+		}
 		_, err := c.try(ctx, m)
 		return err == nil, nil
 	}
 	for _, h := range c.greetings(ctx) {
+		if !c.related(h.ID) {
+			continue
+		}
 		if err := c.judge(h); err != nil {
 			c.fail(err)
 			return false, nil
@@ -147,6 +157,19 @@ func (c *Consensus) introduce() (done bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// related reports whether this node may ask another to let it in. A node with a
+// log asks only who has part in that log: one from another cluster, over it,
+// would be a fork.
+func (c *Consensus) related(id NodeID) bool {
+	e, _ := c.engine()
+	if e == nil {
+		return false
+	}
+	servers := e.servers()
+	_, known := c.State().Node(id)
+	return known || len(servers) == 0 || slices.ContainsFunc(servers, func(s server) bool { return s.id == id })
 }
 
 // joining is what the table of nodes is to say of this node.
