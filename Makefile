@@ -24,7 +24,7 @@ need-go:
 build: need-go ## Build bin/weir.
 	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -o bin/weir ./cmd/weir
 
-run: build ## Try it: two Node.js servers and weir in front of them, until Ctrl-C. HTTP_PORT=, HTTPS_PORT=, APP1_PORT=, APP2_PORT= choose ports.
+run: build ## Try it: two Node.js servers and a cluster of three weirs in front of them, until Ctrl-C. HTTP_PORT=, HTTPS_PORT=, CLUSTER_PORT=, APP1_PORT=, APP2_PORT= choose ports.
 	@$(GO) build -o bin/twin ./examples/app/twin
 	@$(GO) build -o bin/run-example ./examples/run
 	@exec bin/run-example

@@ -23,12 +23,12 @@ func env(values map[string]string) func(string) string {
 // fromTop lets a test see the checkout as make does.
 func fromTop(t *testing.T) { t.Chdir(filepath.Join("..", "..")) }
 
-// freePorts asks for ports that nobody uses.
-func freePorts(t *testing.T, n int) []string {
+// freePorts are the ports of an example, which nobody uses, as its environment names them.
+func freePorts(t *testing.T) map[string]string {
 	t.Helper()
-	var ports []string
-	for range n {
-		ports = append(ports, fmt.Sprint(loopback.Free(t).Port()))
+	ports := map[string]string{}
+	for name, together := range map[string]int{"HTTP_PORT": nodes, "HTTPS_PORT": nodes, "CLUSTER_PORT": 2 * nodes, "APP1_PORT": 1, "APP2_PORT": 1} {
+		ports[name] = fmt.Sprint(loopback.FreeRun(t, together).Port())
 	}
 	return ports
 }
@@ -66,8 +66,8 @@ func TestStageNeedsTheCheckout(t *testing.T) {
 func TestStageWithoutNode(t *testing.T) {
 	fromTop(t)
 	t.Setenv("PATH", t.TempDir())
-	p := freePorts(t, 4)
-	ports := map[string]string{"HTTP_PORT": p[0], "HTTPS_PORT": p[1], "APP1_PORT": p[2], "APP2_PORT": p[3], "TWIN": "/nowhere/twin"}
+	ports := freePorts(t)
+	ports["TWIN"] = "/nowhere/twin"
 	if _, err := newStage(env(ports)); err == nil || !strings.Contains(err.Error(), "node is not installed, and its Go twin is not built") {
 		t.Errorf("without both: %v", err)
 	}
@@ -84,25 +84,27 @@ func TestPortsInTheConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{root: root, dir: t.TempDir(), httpPort: 81, httpsPort: 444, appPorts: [2]int{82, 83}}
-	if err := s.prepare(); err != nil {
+	s := &stage{root: root, dir: t.TempDir(), httpPort: 81, httpsPort: 444, clusterPort: 90, appPorts: [2]int{82, 83}}
+	s.addNodes()
+	second := s.nodes[1]
+	if err := second.prepare(); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(s.dir, "conf", "nodejs-basic.conf"))
-	if err != nil {
-		t.Fatal(err)
+	all := ""
+	for _, name := range []string{"weir.conf", "nodejs-basic.conf"} {
+		text, err := os.ReadFile(filepath.Join(second.dir, "conf", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(text)
 	}
 	for _, want := range []string{
-		"listen      127.0.0.1:81;", "listen      127.0.0.1:444 ssl;", "return 301 https://$host:444$request_uri;",
-		"server 127.0.0.1:82;", "server 127.0.0.1:83;", "ssl_certificate     ../ssl/localhost.crt;",
+		"listen      127.0.0.1:82;", "listen      127.0.0.1:445 ssl;", "return 301 https://$host:445$request_uri;",
+		"server 127.0.0.1:82;", "server 127.0.0.1:83;", "ssl_certificate     ../../ssl/localhost.crt;",
+		"node    n2;", "listen  127.0.0.1:92;", "join    127.0.0.1:90 127.0.0.1:92 127.0.0.1:94;",
 	} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("no %q in\n%s", want, text)
-		}
-	}
-	for _, name := range []string{"ssl/localhost.crt", "ssl/localhost.key", "conf/weir.conf", "logs"} {
-		if _, err := os.Stat(filepath.Join(s.dir, name)); err != nil {
-			t.Error(err)
+		if !strings.Contains(all, want) {
+			t.Errorf("no %q in\n%s", want, all)
 		}
 	}
 }
