@@ -17,7 +17,7 @@ import (
 // operates the node.
 type operator struct {
 	cluster  *cluster
-	balancer interface{ Upstreams() []lb.UpstreamStatus }
+	balancer *lb.Balancer
 	version  string
 }
 
@@ -117,12 +117,14 @@ func (o *operator) repeated(ctx context.Context, w control.Write) (control.Outco
 
 // find returns an upstream of the configuration in force.
 func (o *operator) find(name string) (*config.Upstream, error) {
-	list := o.balancer.Upstreams()
-	i := slices.IndexFunc(list, func(u lb.UpstreamStatus) bool { return u.Config.Name == name })
-	if i < 0 {
-		return nil, control.MissingUpstream(name, o.Upstreams())
+	var known []string
+	for _, u := range o.balancer.UpstreamConfigs() {
+		if u.Name == name {
+			return u, nil
+		}
+		known = append(known, u.Name)
 	}
-	return list[i].Config, nil
+	return nil, control.MissingUpstream(name, known)
 }
 
 // editFailure words why an operator's words are no change.

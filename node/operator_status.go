@@ -104,10 +104,10 @@ func partOf(s *consensus.Status, id consensus.NodeID) string {
 }
 
 // Upstreams implements control.Node.
-func (o *operator) Upstreams() []control.Upstream {
+func (o *operator) Upstreams(name string) []control.Upstream {
 	s := o.cluster.state()
 	out := []control.Upstream{}
-	for _, u := range o.balancer.Upstreams() {
+	for _, u := range o.balancer.Upstreams(name) {
 		edits, _ := s.Upstream(u.Config.Name)
 		out = append(out, upstreamStatus(&u, &edits))
 	}

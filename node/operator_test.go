@@ -198,6 +198,16 @@ func TestOperateCluster(t *testing.T) {
 	if _, err := s.hand(1).RemoveNode(t.Context(), "n9"); told(err) != "NodeNotFound: there is no node \"n9\"; there are: n1, n2, n3" {
 		t.Error(err)
 	}
+	o, err := s.hand(2).Rotate(t.Context(), control.Rotation{Rings: []string{"secret"}})
+	if err != nil || o.Index == 0 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for i := range nodes {
+		eventually(t, "another secret", func() bool {
+			_, err := os.Stat(filepath.Join(s.dir, fmt.Sprintf("data%d", i), "cluster.secret"))
+			return err == nil
+		})
+	}
 	nodes[2].end(t)
 	nodes[3].end(t)
 	now := time.Duration(0)
@@ -217,6 +227,13 @@ func TestOperateCluster(t *testing.T) {
 	if _, err := c.Recover(t.Context(), control.Recovery{Cluster: "another"}); !strings.HasPrefix(told(err), "Conflict: ") {
 		t.Error(err)
 	}
+	if _, err := c.Recover(t.Context(), control.Recovery{Cluster: status.Cluster.ID}); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "a quorum of one", func() bool {
+		_, err = c.EditServer(t.Context(), "app", two, control.ServerEdit{Order: &down})
+		return err == nil
+	})
 }
 
 // TestLeave: a node that has left is shut out, goes on serving, and says why

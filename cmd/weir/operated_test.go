@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +37,10 @@ func (o operated) Members() []control.Member {
 	}
 }
 
-func (o operated) Upstreams() []control.Upstream {
+func (o operated) Upstreams(name string) []control.Upstream {
 	two, on := 2, true
 	at := time.Unix(0, 0)
-	return []control.Upstream{
+	return slices.DeleteFunc([]control.Upstream{
 		{Name: "app", Changeable: true, Servers: []control.Server{
 			{Server: "10.0.1.1:80", ID: "0000000000000001", Source: "file", Parameters: control.Parameters{Weight: &two, Backup: &on},
 				Peers: []control.Peer{{Addr: "10.0.1.1:80", State: "up", Active: 1, Requests: 1000, Fails: 2}}},
@@ -48,7 +49,7 @@ func (o operated) Upstreams() []control.Upstream {
 			{Server: "new.example:80", ID: "0000000000000003", Source: "added"},
 		}},
 		{Name: "fixed", Servers: []control.Server{}},
-	}
+	}, func(u control.Upstream) bool { return name != "" && u.Name != name })
 }
 
 func (o operated) CatchUp(context.Context) error { return nil }
@@ -64,7 +65,7 @@ func (o operated) decide(w control.Write, upstream string) (control.Outcome, err
 	case "misty":
 		return control.Outcome{}, &control.Failure{Code: control.OutcomeUnknown, Text: fmt.Sprintf("outcome of request %s is unknown", w.Request), Request: w.Request}
 	}
-	return control.Outcome{}, control.MissingUpstream(upstream, o.Upstreams())
+	return control.Outcome{}, control.MissingUpstream(upstream, []string{"app", "fixed"})
 }
 
 func (o operated) AddServer(_ context.Context, w control.Write, upstream string, _ control.NewServer) (control.Outcome, error) {

@@ -25,28 +25,28 @@ func (s *Socket) upstreams(w http.ResponseWriter, r *http.Request) (int, any, er
 	if err := s.read(w, r); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, s.o.Node.Upstreams(), nil
+	return http.StatusOK, s.o.Node.Upstreams(""), nil
 }
 
 func (s *Socket) upstream(w http.ResponseWriter, r *http.Request) (int, any, error) {
 	if err := s.read(w, r); err != nil {
 		return 0, nil, err
 	}
-	name, list := r.PathValue("upstream"), s.o.Node.Upstreams()
-	i := slices.IndexFunc(list, func(u Upstream) bool { return u.Name == name })
-	if i < 0 {
-		return 0, nil, MissingUpstream(name, list)
+	name := r.PathValue("upstream")
+	list := s.o.Node.Upstreams(name)
+	if len(list) == 1 {
+		return http.StatusOK, list[0], nil
 	}
-	return http.StatusOK, list[i], nil
+	var known []string
+	for _, u := range s.o.Node.Upstreams("") {
+		known = append(known, u.Name)
+	}
+	return 0, nil, MissingUpstream(name, known)
 }
 
 // MissingUpstream tells that an upstream is none of those that there are.
-func MissingUpstream(name string, list []Upstream) *Failure {
-	f := &Failure{Code: UpstreamNotFound, Text: fmt.Sprintf("there is no upstream %q", name)}
-	for _, u := range list {
-		f.Known = append(f.Known, u.Name)
-	}
-	return f
+func MissingUpstream(name string, known []string) *Failure {
+	return &Failure{Code: UpstreamNotFound, Text: fmt.Sprintf("there is no upstream %q", name), Known: slices.Sorted(slices.Values(known))}
 }
 
 // read prepares a reading errand: with consistency=linearizable it sees all that

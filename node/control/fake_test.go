@@ -36,7 +36,10 @@ func (f *fakeNode) Members() []Member {
 	return []Member{{NodeName: NodeName{ID: "1", Name: "lb1"}, Part: "leader", Alive: true, Ready: true, Applied: 7, Self: true}}
 }
 
-func (f *fakeNode) Upstreams() []Upstream {
+func (f *fakeNode) Upstreams(name string) []Upstream {
+	if name != "" && name != "a/b" {
+		return nil
+	}
 	two := 2
 	return []Upstream{{Name: "a/b", Changeable: true, Servers: []Server{{Server: "10.0.0.1:80", ID: "1", Source: "file", Parameters: Parameters{Weight: &two},
 		Peers: []Peer{{Addr: "10.0.0.1:80", State: "up"}}}}}}

@@ -13,8 +13,9 @@ type Node interface {
 	// Members returns the nodes of the cluster, sorted by name. A node without
 	// a cluster is the only one.
 	Members() []Member
-	// Upstreams returns those of the configuration in force, sorted by name.
-	Upstreams() []Upstream
+	// Upstreams returns those of the configuration in force, sorted by name; with
+	// a name only that one, if there is one.
+	Upstreams(name string) []Upstream
 	// CatchUp waits until the node has applied all that was acknowledged
 	// anywhere before the call.
 	CatchUp(ctx context.Context) error
