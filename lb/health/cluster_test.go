@@ -109,6 +109,15 @@ func (c *cluster) spread(from int, r Report) {
 	}
 }
 
+// cut sets some nodes apart, or joins them again.
+func (c *cluster) cut(apart bool, nodes ...int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, i := range nodes {
+		c.apart[i] = apart
+	}
+}
+
 // random is a number from 0 to n-1.
 func (c *cluster) random(n int) int {
 	c.mu.Lock()
@@ -157,7 +166,13 @@ func serverAddr(i int) string { return fmt.Sprintf("10.0.%d.%d:80", i>>8, i&255)
 // serve puts a configuration in force on all nodes: servers 1 to n and a check.
 func (c *cluster) serve(n int, check *Check) {
 	c.t.Helper()
-	for _, node := range c.nodes {
+	c.serveOn(c.nodes, n, check)
+}
+
+// serveOn is serve for some of the nodes.
+func (c *cluster) serveOn(nodes []*clusterNode, n int, check *Check) {
+	c.t.Helper()
+	for _, node := range nodes {
 		cfg := upstream.Config{Name: "u", AllowEmpty: true}
 		for i := range n {
 			addr := netip.MustParseAddrPort(serverAddr(i + 1))

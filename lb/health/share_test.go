@@ -168,7 +168,7 @@ func TestShareIsland(t *testing.T) {
 	share(t, 5, func(c *cluster) {
 		c.serve(40, check(nil))
 		c.pass(20 * time.Second)
-		c.apart[0] = true
+		c.cut(true, 0)
 		c.alive()
 		c.probed()
 		c.pass(60 * time.Second)
@@ -183,7 +183,7 @@ func TestShareIsland(t *testing.T) {
 		c.pass(6 * time.Second)
 		c.expect(one, words(5, "up"))
 		c.expect("10.0.0.2:80", words(5, "unhealthy"))
-		c.apart[0] = false
+		c.cut(false, 0)
 		c.alive()
 		c.pass(30 * time.Second)
 		c.expect(one, words(5, "up"))
@@ -199,7 +199,7 @@ func TestShareMoves(t *testing.T) {
 		c.serve(400, check(nil))
 		c.pass(20 * time.Second)
 		for _, gone := range []bool{true, false} {
-			c.apart[4] = gone
+			c.cut(gone, 4)
 			c.alive()
 			c.probed()
 			c.expect(one, words(5, "unhealthy"))
@@ -244,34 +244,31 @@ func TestShareSameNodes(t *testing.T) {
 // A server that is new to a node begins as the others know it.
 func TestShareKnownVerdict(t *testing.T) {
 	share(t, 3, func(c *cluster) {
-		c.apart[0] = true
+		c.cut(true, 0)
 		c.alive()
 		c.health(one, ReasonStatus)
-		late, now := c.nodes[:1], c.nodes[1:]
-		c.nodes = now
-		c.serve(2, check(func(c *Check) { c.Mandatory = true }))
-		c.nodes = append(late, now...)
+		mandatory := check(func(c *Check) { c.Mandatory = true })
+		late, now := c.nodes[0], c.nodes[1:]
+		c.serveOn(now, 2, mandatory)
 		c.pass(3 * time.Second)
-		c.apart[0] = false
+		c.cut(false, 0)
 		c.alive()
 		for _, n := range now {
 			for _, st := range n.checker.Status("u") {
 				r := n.checker.subject(st.Peer).report
 				r.Node = n.id
-				late[0].checker.Hear([]Report{r})
+				late.checker.Hear([]Report{r})
 			}
 		}
-		c.nodes = late
 		c.probed()
-		c.serve(2, check(func(c *Check) { c.Mandatory = true }))
-		c.expect(one, "unhealthy")
-		c.expect("10.0.0.2:80", "up")
+		c.serveOn(c.nodes[:1], 2, mandatory)
+		c.expect(one, "unhealthy unhealthy unhealthy")
+		c.expect("10.0.0.2:80", "up up up")
 		if n := c.probed(); n != 0 {
 			t.Errorf("%d probes at once", n)
 		}
-		c.nodes = append(late, now...)
 		c.pass(5 * time.Second)
-		if late[0].probes[one] == 0 {
+		if late.probes[one] == 0 {
 			t.Error("it never looked itself")
 		}
 	})
@@ -299,11 +296,11 @@ func TestShareSilence(t *testing.T) {
 	share(t, 3, func(c *cluster) {
 		c.serve(1, check(nil))
 		c.pass(20 * time.Second)
-		c.apart[1], c.apart[2] = true, true // but nobody says they are dead
+		c.cut(true, 1, 2) // but nobody says they are dead
 		c.health(c.nodes[0].id+" "+one, ReasonRefused)
 		c.pass(25 * time.Second)
 		c.expect(one, "unhealthy up up")
-		c.apart[1], c.apart[2] = false, false
+		c.cut(false, 1, 2)
 		c.pass(3 * time.Second)
 		if e := c.nodes[0].checker.evidence(c.nodes[0].checker.subject(c.nodes[0].checker.Status("u")[0].Peer), time.Now()); e.Votes[0].Status != StatusUp {
 			t.Errorf("evidence %+v after signs of life", e)

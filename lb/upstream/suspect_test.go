@@ -45,8 +45,11 @@ func TestSuspects(t *testing.T) {
 	for i := range 20 {
 		failRelease(r.Pool(), &a, int64(i)*int64(time.Millisecond))
 	}
-	if len(told) != 2 || (<-told).Addr == (<-told).Addr {
-		t.Errorf("%d and 2 suspicions", len(told))
+	if len(told) != 2 {
+		t.Fatalf("%d suspicions of 2 peers", len(told))
+	}
+	if one, other := <-told, <-told; one == other {
+		t.Errorf("twice %v", one)
 	}
 	r.SetVerdicts(Judgement{Peer: PeerID{Upstream: "u", Server: "10.0.0.1:80", Addr: "10.0.0.1:80"}, Verdict: VerdictUnhealthy})
 	for i := range 20 {
