@@ -39,7 +39,7 @@ func TestTimeToStop(t *testing.T) {
 	for _, tt := range spells {
 		trials := 200
 		if tt.nodes > 10 {
-			trials = 40
+			trials = 20
 		}
 		for _, ill := range []struct {
 			why  Reason
@@ -93,7 +93,7 @@ func TestProbeLoad(t *testing.T) {
 	for _, nodes := range []int{3, 5, 50} {
 		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
 			share(t, nodes, func(c *cluster) {
-				const servers, intervals = 100, 24
+				const servers, intervals = 100, 12
 				c.serve(servers, check(nil))
 				c.pass(20 * time.Second)
 				c.probed()
