@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// learnDelay is how long news of learned sessions wait for more.
+	// learnDelay is how long news of learned sessions wait for more, where there
+	// are many. Those that come alone do not wait.
 	learnDelay = 20 * time.Millisecond
 	// maxAsks bounds how many requests wait for what other nodes know of their
 	// sessions; the others are balanced as if nobody knew.
@@ -64,15 +65,15 @@ func knock(door chan struct{}) {
 // balancer is closed.
 func (b *Balancer) tellNews() {
 	l := b.learning
-	delay := time.NewTimer(learnDelay)
+	delay := time.NewTimer(0)
 	defer delay.Stop()
-	for {
+	for last := (time.Time{}); ; last = time.Now() {
 		select {
 		case <-b.stop:
 			return
 		case <-l.some:
 		}
-		delay.Reset(learnDelay)
+		delay.Reset(learnDelay - time.Since(last))
 		select {
 		case <-b.stop:
 			return
