@@ -277,7 +277,8 @@ func (x *exchange) free() {
 	x.body.close()
 	x.args.Reset()
 	x.h, x.r, x.target, x.pool, x.cancel = nil, nil, nil, nil, nil
-	x.shown, x.opening = shown{}, http2.Opening{}
+	x.shown = shown{} // apart, lest both be made on the stack first
+	x.opening = http2.Opening{}
 	x.presented, x.uri, x.dynamicURI, x.sent, x.reusing = nil, nil, nil, false, false
 	x.answered, x.ended, x.bodyBegan = false, false, 0
 	x.gone.Store(false)
