@@ -136,7 +136,7 @@ func TestDamagedStores(t *testing.T) {
 		if !has(node.up().State(), 1) {
 			t.Errorf("%s: it serves nothing at first", what)
 		}
-		w.eventually(what+": it is back", func() bool { return w.equal() && node.up().Status().Leader != "" })
+		w.eventually(what+": it is back", func() bool { return w.equal() && node.followed() })
 		aside, err := filepath.Glob(filepath.Join(node.o.Dir, quarantineFolder, "*", raftFolder, storeFile))
 		if err != nil || (len(aside) == 1) != (text != nil) {
 			t.Errorf("%s: put aside: %q", what, aside)
@@ -145,6 +145,14 @@ func TestDamagedStores(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// followed reports whether the log of a node has brought it to where it is, and
+// not the image alone.
+func (n *testNode) followed() bool {
+	e, _ := n.up().engine()
+	i, ok := e.(*instance)
+	return ok && i.machine.state().Index() == n.up().State().Index()
 }
 
 // damages are what can become of a store; nil: it is gone.
@@ -184,7 +192,7 @@ func TestDamagedSnapshotAndImage(t *testing.T) {
 		}
 	}
 	node.start()
-	w.eventually("it is back", w.equal)
+	w.eventually("it is back", func() bool { return w.equal() && node.followed() })
 	if !node.says("quarantine") || !node.says(ErrSnapshot.Error()) {
 		t.Errorf("it says %q", node.log)
 	}
@@ -277,7 +285,7 @@ func TestRecover(t *testing.T) {
 	all[1].start()
 	all[2].start()
 	w.eventually("all are one cluster", func() bool {
-		return w.equal() && all[1].up().Status().Leader != "" && all[2].up().Status().Leader != ""
+		return w.equal() && all[1].followed() && all[2].followed()
 	})
 	if s := all[2].up().State(); !has(s, 1) || !has(s, 2) || s.Cluster().Epoch != 1 {
 		t.Errorf("%+v", s.Cluster())

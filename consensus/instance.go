@@ -22,6 +22,7 @@ type instance struct {
 	existed bool          // it was there before
 	epoch   uint32        // the cluster is to have at least this one
 	ready   atomic.Uint64 // the term in which this leader has applied what was agreed before
+	hurry   atomic.Uint64 // writes whose followers are not yet told that they are agreed on
 	faults  chan error    // the first, when it cannot go on
 	news    *bell
 }
@@ -201,6 +202,27 @@ func (i *instance) propose(ctx context.Context, entry []byte) (Result, error) {
 	return Result{}, errMaybe // the machine has stopped; others may go on
 }
 
+// spread has the followers learn at once that a write is agreed on. The library
+// tells them with the next entry, or up to twice its CommitTimeout later, for
+// which the node that was asked would wait; so there is a next entry. One is
+// enough for all writes up to it.
+func (i *instance) spread() {
+	if i.hurry.Add(1) > 1 {
+		return // who is at it sees to this one, too
+	}
+	go func() {
+		for n := i.hurry.Load(); ; n = i.hurry.Load() {
+			if i.raft.Barrier(i.o.Timeouts.Write).Error() != nil {
+				i.hurry.Store(0) // it leads no more
+				return
+			}
+			if i.hurry.CompareAndSwap(n, 0) {
+				return
+			}
+		}
+	}()
+}
+
 // applied tells what an error of Apply means. That limit covers only the way
 // into the library's queue.
 func applied(err error) error {
@@ -286,7 +308,10 @@ func (i *instance) transfer() error {
 	if voters < 2 {
 		return nil
 	}
-	if err := i.raft.LeadershipTransfer().Error(); err != nil {
+	// The library bounds this itself, unless it ends amid it.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*i.o.Timeouts.Heartbeat)
+	defer cancel()
+	if err := wait(ctx, i.raft.LeadershipTransfer().Error); err != nil {
 		return fmt.Errorf("hand over: %w: %w", errNoLeader, err) // it goes on to lead, or another does: it may be tried again
 	}
 	return nil

@@ -115,7 +115,7 @@ func (c *Consensus) Read(ctx context.Context) (*State, error) {
 // Between two tries without news of a leader ask waits that long, longer each
 // time: who waits must not keep others from electing one.
 const (
-	retryPause    = 10 * time.Millisecond
+	retryPause    = 2 * time.Millisecond
 	maxRetryPause = 320 * time.Millisecond
 )
 
@@ -233,6 +233,9 @@ func (c *Consensus) lead(ctx context.Context, e engine, m message) (r reply, err
 		var result Result
 		result, err = e.propose(ctx, m.Entry)
 		r.Result = &result
+		if i, ok := e.(*instance); ok && err == nil && c.o.Stream != nil {
+			i.spread()
+		}
 	case askRead:
 		r.Index, err = e.verify(ctx)
 	case askTransfer:
