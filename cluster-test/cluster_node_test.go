@@ -1,6 +1,7 @@
 package clustertest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -23,6 +24,7 @@ type clusterNode struct {
 	listen  string // of gossip; peer TCP has the next port
 	secret  string // the file
 	of      string // name of its cluster
+	as      string // its name in the configuration, where that is another
 	http    string // what stands in http
 	runs    atomic.Bool
 }
@@ -36,7 +38,7 @@ func (n *clusterNode) write() {
 	text := fmt.Sprintf(`worker_processes 1; error_log error.log notice; pid weir.pid; events {}
 cluster { name %s; node %s; listen %s; join %s; expect %d; data data; secret %s; }
 http { access_log off; %s }
-`, n.of, n.name, n.listen, n.cluster.join(), len(n.cluster.nodes), n.secret, n.http)
+`, n.of, cmp.Or(n.as, n.name), n.listen, n.cluster.join(), len(n.cluster.nodes), n.secret, n.http)
 	if err := os.WriteFile(n.path("weir.conf"), []byte(text), 0o644); err != nil {
 		n.cluster.t.Fatal(err)
 	}
