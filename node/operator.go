@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
@@ -29,7 +31,7 @@ func (o *operator) agreement() *consensus.Consensus { return o.cluster.consensus
 // CatchUp implements control.Node.
 func (o *operator) CatchUp(ctx context.Context) error {
 	_, err := o.agreement().Read(ctx)
-	return o.failure(err)
+	return o.failure(ctx, err, "this node may not know the newest state")
 }
 
 // Outcome implements control.Node.
@@ -158,7 +160,7 @@ func (o *operator) propose(ctx context.Context, w control.Write, c consensus.Cha
 		r, err = o.agreement().ProposeWithin(ctx, command, w.Patience)
 	}
 	if err != nil {
-		return control.Outcome{}, o.failure(err)
+		return control.Outcome{}, o.failure(ctx, err, unchanged)
 	}
 	return control.Outcome{Index: r.Index}, refusal(r)
 }
@@ -176,22 +178,59 @@ func refusal(r consensus.Result) error {
 	return &control.Failure{Code: control.Conflict, Text: r.Reason}
 }
 
-// failure makes one of an error of agreement.
-func (o *operator) failure(err error) error {
+// unchanged is what it means for a change that there is no quorum.
+const unchanged = "the change was not accepted"
+
+// failure makes one of an error of agreement. Where there is no quorum it says
+// who is missing, and what that means.
+func (o *operator) failure(ctx context.Context, err error, meaning string) error {
 	var none *consensus.NoQuorumError
 	var unknown *consensus.OutcomeUnknownError
 	switch {
 	case errors.As(err, &none):
-		f := &control.Failure{Code: control.NoQuorum, Text: none.Error(), Missing: o.nodeNames(none.Missing)}
-		if len(none.Missing) > 0 {
-			f.Text = fmt.Sprintf("no quorum: %d of %d voters cannot be reached (%s); the change was not accepted, requests go on to be served",
-				len(none.Missing), none.Voters, joinNames(f.Missing))
+		missing := o.missing(ctx, none.Missing)
+		f := &control.Failure{Code: control.NoQuorum, Missing: o.nodeNames(missing)}
+		f.Text = fmt.Sprintf("no quorum: %v; %s, requests go on to be served", none.Why, meaning)
+		if len(missing) > 0 {
+			f.Text = fmt.Sprintf("no quorum: %d of %d voters cannot be reached (%s); %s, requests go on to be served",
+				len(missing), none.Voters, joinNames(f.Missing), meaning)
 		}
 		return f
 	case errors.As(err, &unknown):
 		return &control.Failure{Code: control.OutcomeUnknown, Text: unknown.Error(), Request: unknown.Request.String()}
 	}
 	return err
+}
+
+// callPatience is how long a voter may take to give a sign of life.
+const callPatience = 500 * time.Millisecond
+
+// missing returns the voters that cannot be reached: those that gossip has lost,
+// and those that do not answer now, which it may not have noticed yet.
+func (o *operator) missing(ctx context.Context, lost []consensus.NodeID) []consensus.NodeID {
+	status := o.agreement().Status()
+	if o.cluster.link == nil || status.Stopped != "" {
+		return lost
+	}
+	ctx, cancel := context.WithTimeout(ctx, callPatience)
+	defer cancel()
+	var mu sync.Mutex
+	var calls sync.WaitGroup
+	out := slices.Clone(lost)
+	for _, id := range status.Voters {
+		if id == o.cluster.self() || slices.Contains(lost, id) {
+			continue
+		}
+		calls.Go(func() {
+			if _, err := o.cluster.callNode(ctx, string(id), verbConfig, nil); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				out = append(out, id)
+			}
+		})
+	}
+	calls.Wait()
+	return out
 }
 
 func (o *operator) nodeNames(ids []consensus.NodeID) (list []control.NodeName) {

@@ -21,7 +21,7 @@ func (o *operator) Transfer(ctx context.Context) error {
 	if err := o.clustered(); err != nil {
 		return err
 	}
-	return o.failure(o.agreement().Transfer(ctx))
+	return o.failure(ctx, o.agreement().Transfer(ctx), "nothing was handed over")
 }
 
 // Leave implements control.Node.

@@ -226,7 +226,7 @@ func TestAskKey(t *testing.T) {
 	t.Parallel()
 	w := newSharingNodes()
 	for n := range 3 {
-		w.settle(nil, fmt.Sprint("node", n))
+		w.settle(t.Context(), fmt.Sprint("node", n))
 	}
 	a, b := w.nodes["node0"], w.nodes["node1"]
 	if !a.AskKey(t.Context(), 7) || a.keys != nil {
