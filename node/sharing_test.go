@@ -76,9 +76,7 @@ func (w *sharingNodes) settle(ctx context.Context, id string) *sharingNode {
 	w.nodes[id], w.gone[id] = c, false
 	w.boots[id]++
 	w.mu.Unlock()
-	if ctx != nil {
-		go c.attend(ctx)
-	}
+	go c.attend(ctx)
 	return c
 }
 
