@@ -12,8 +12,8 @@ import (
 )
 
 // provenElsewhere names the Go tests of directives that no script shows, each
-// as the folder of its package and its name. What "in upstream" means is
-// another directive of the same name.
+// as the folder of its package and its name. What "in upstream" and "in
+// cluster" mean are other directives of the same name.
 func provenElsewhere() map[string]string {
 	const proxy, node, process = "proxy ", "../node ", "../cmd/weir "
 	const grpc = proxy + "TestGRPCDirectives"
@@ -42,7 +42,9 @@ func provenElsewhere() map[string]string {
 		"worker_rlimit_nofile": process + "TestLimits", "worker_processes": process + "TestLimits",
 		"daemon": process + "TestDaemon", "env": node + "TestEnvironment", "pid": node + "TestLife", "user": process + "TestUser",
 		"worker_shutdown_timeout": node + "TestShutdownTimeout", "events": "../cluster-test TestGuideConfigurations",
-		"http": "../cluster-test TestGuideConfigurations",
+		"http":    "../cluster-test TestGuideConfigurations",
+		"cluster": node + "TestCluster", "listen in cluster": node + "TestCluster", "join": node + "TestCluster", "expect": node + "TestCluster",
+		"data": node + "TestAlone", "node": node + "TestDriftIsTold", "name": node + "TestStrangers", "secret": node + "TestStrangers",
 	}
 }
 
@@ -60,10 +62,10 @@ func TestEveryDirectiveIsTested(t *testing.T) {
 		}
 		for _, in := range d.In {
 			name := d.Name
-			if in == "upstream" {
-				known[name+" in upstream"] = true
-				if elsewhere[name+" in upstream"] != "" {
-					name += " in upstream"
+			if own := name + " in " + in; in == "upstream" || in == "cluster" {
+				known[own] = true
+				if elsewhere[own] != "" {
+					name = own
 				}
 			}
 			if elsewhere[name] == "" && !shown[d.Name][in] {
