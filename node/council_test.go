@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/discovery"
@@ -187,4 +189,25 @@ func TestMassChange(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestForsaken: a node waits ten seconds for a leader before it decides by
+// itself, and returns at once.
+func TestForsaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		led := true
+		c := &council{led: func() bool { return led }}
+		for _, step := range []struct {
+			after time.Duration
+			led   bool
+			want  bool
+		}{{0, false, false}, {leaderless - 1, false, false}, {1, false, true}, {time.Hour, false, true}, {1, true, false}, {time.Hour, true, false}, {leaderless - 1, false, false}, {1, false, true}} {
+			time.Sleep(step.after)
+			led = step.led
+			if got := c.forsaken(); got != step.want {
+				t.Errorf("%+v: %v", step, got)
+			}
+		}
+	})
 }
