@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/node/link"
 )
@@ -285,5 +286,21 @@ func TestStrangers(t *testing.T) {
 		if _, err := guest.Call(t.Context(), s.net+"1:7947", verb, []byte("{}")); err == nil || !strings.Contains(err.Error(), "has not joined") {
 			t.Errorf("%s: %v", verb, err)
 		}
+	}
+}
+
+// TestExample: the example of a cluster is a configuration without a remark.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	file, err := filepath.Abs("../examples/cluster.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(config.Options{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Notes)+len(cfg.Warnings) > 0 || cfg.Cluster == nil || cfg.Cluster.Expect != 3 {
+		t.Errorf("%v %v %+v", cfg.Notes, cfg.Warnings, cfg.Cluster)
 	}
 }

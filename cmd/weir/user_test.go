@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -66,6 +67,43 @@ func TestUser(t *testing.T) {
 	s.end()
 	if _, err := os.Lstat(s.socket); err == nil {
 		t.Error("the unix socket is left behind")
+	}
+}
+
+// TestUserData: the data folder belongs to whom the process turns into, also
+// what a start as root finds or makes there, and is of use at the next start.
+func TestUserData(t *testing.T) {
+	t.Parallel()
+	program.Root(t)
+	s := newSite(t)
+	if err := os.Chmod(s.dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	s.write("one", "user nobody; data DIR/data;", "")
+	data := filepath.Join(s.dir, "data")
+	for range 2 {
+		s.start()
+		s.eventually("the log of changes", func() bool { _, err := os.Stat(filepath.Join(data, "raft", "raft.db")); return err == nil })
+		err := filepath.Walk(data, func(path string, info os.FileInfo, err error) error {
+			if errors.Is(err, os.ErrNotExist) {
+				return nil // it was there while weir wrote another file
+			}
+			if err != nil {
+				return err
+			}
+			if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 65534 {
+				t.Errorf("%s belongs to %d", path, owner)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		s.signal("quit")
+		s.end()
+	}
+	if log := s.read(s.log); strings.Contains(log, "[error]") || strings.Contains(log, "[alert]") || strings.Contains(log, "[warn] changes") {
+		t.Error(log)
 	}
 }
 
