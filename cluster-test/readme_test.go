@@ -30,9 +30,13 @@ func pages(t *testing.T) []string {
 	return all
 }
 
-// load reads a configuration from memory. What is written for the http block is put into one.
+// load reads a configuration from memory. What is written for the http block is put into one, a cluster block alone is
+// left where it belongs.
 func load(text string) (*config.Config, error) {
-	if !strings.Contains(text, "http {") {
+	switch {
+	case strings.HasPrefix(text, "cluster {"):
+		text = "events {}\n" + text
+	case !strings.Contains(text, "http {"):
 		text = "events {}\nhttp {\n" + text + "\n}\n"
 	}
 	return config.Load(config.Options{
