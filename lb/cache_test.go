@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/weir-lb/weir/lb/lbtest"
 )
@@ -34,7 +35,13 @@ func TestStoredIsTheUpstreams(t *testing.T) {
 	if first.Field("X-Cache") != "MISS" || !strings.HasPrefix(first.Field("Set-Cookie"), "srv_id=") || first.Field("X-A") != "" || first.Field("X-Hop") != "" {
 		t.Error(first)
 	}
+	// A client may have the whole reply before it is stored. What is not from the cache has a cookie.
 	r := b.Get(front, "/b?k=1")
+	for late := time.Now().Add(lbtest.Patience); r.Field("Set-Cookie") != "" && time.Now().Before(late); {
+		r = b.Get(front, "/b?k=1")
+	}
+	asked := len(be.Calls())
+	r = b.Get(front, "/b?k=1")
 	for name, want := range map[string]string{
 		"X-A": "1", "X-B": "2", "X-C": "3", "Server": "up", "Set-Cookie": "", "X-Hop": "", "X-Accel-Limit-Rate": "", "Content-Length": "2", "Age": "0",
 	} {
@@ -42,8 +49,8 @@ func TestStoredIsTheUpstreams(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	if r.Line != "HTTP/1.1 200 Fine" || r.Body != "ok" || r.Field("Age") == "" || len(be.Calls()) != 1 {
-		t.Errorf("%v, %d calls", r, len(be.Calls()))
+	if r.Line != "HTTP/1.1 200 Fine" || r.Body != "ok" || r.Field("Age") == "" || len(be.Calls()) != asked {
+		t.Errorf("%v, %d calls after %d", r, len(be.Calls()), asked)
 	}
 }
 
