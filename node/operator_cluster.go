@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/node/control"
@@ -89,12 +90,25 @@ func (o *operator) Rotate(ctx context.Context, w control.Write, rings []string) 
 		if alone && kind != consensus.StickyRing && kind != consensus.TicketRing {
 			return control.Outcome{}, o.clustered()
 		}
-		key := consensus.FreshKey(s.Ring(kind))
+		ring := s.Ring(kind)
+		if slices.ContainsFunc(ring, func(k consensus.Key) bool { return k.State == consensus.KeyNext }) {
+			return o.pending(ctx, w, name)
+		}
+		key := consensus.FreshKey(ring)
 		batch = append(batch, &consensus.CreateKey{Ring: kind, ID: key.ID, Secret: key.Secret})
 	}
 	outcome, err := o.propose(ctx, w, &batch)
 	outcome.Rings = rings
 	return outcome, err
+}
+
+// pending refuses a new key where one waits already, unless that is the one that
+// was asked for.
+func (o *operator) pending(ctx context.Context, w control.Write, ring string) (control.Outcome, error) {
+	if outcome, done := o.repeated(ctx, w); done {
+		return outcome, nil
+	}
+	return control.Outcome{}, &control.Failure{Code: control.Conflict, Text: fmt.Sprintf("a new %s key is waiting for all living nodes to have it", ring)}
 }
 
 func ringKinds() map[string]consensus.RingKind {

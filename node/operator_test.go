@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/node/control"
+	"github.com/weir-lb/weir/node/link"
 )
 
 // operatedSite is a site whose data folders have short names, as paths of
@@ -282,6 +283,28 @@ func TestLeave(t *testing.T) {
 	})
 	// Another one: the node may have heard of the other before it was shut out.
 	if _, err := c.AddServer(t.Context(), "app", control.NewServer{Server: "127.0.0.1:3"}); !strings.HasPrefix(told(err), "NoQuorum: ") || !strings.Contains(told(err), "it was removed") {
+		t.Error(err)
+	}
+}
+
+// TestRotatePending: a key that waits for nodes is not followed by another one.
+func TestRotatePending(t *testing.T) {
+	t.Parallel()
+	identity := link.NewIdentity()
+	agreement, err := consensus.Open(consensus.Options{ID: consensus.NodeID(identity.ID)}) // nobody moves its keys on
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &operator{cluster: &cluster{ground: &ground{identity: identity}}}
+	o.cluster.consensus.Store(agreement)
+	asked := control.Write{Patience: -1}
+	for _, want := range []string{"<nil>", "<nil>", "Conflict: a new sticky key is waiting for all living nodes to have it"} { // active, next, no more
+		asked.Request = control.NewRequest()
+		if _, err := o.Rotate(t.Context(), asked, []string{"sticky"}); told(err) != want {
+			t.Errorf("%s, want %s", told(err), want)
+		}
+	}
+	if err := agreement.Close(); err != nil {
 		t.Error(err)
 	}
 }
