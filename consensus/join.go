@@ -29,14 +29,20 @@ func (c *Consensus) meet(lost bool) error {
 		}
 		lost = lost || h.KnownBoot > 0 && !c.hasLog()
 	}
-	if to, err := c.o.recovering(); to != 0 || err != nil {
-		return err
-	}
 	if !lost {
 		return nil
 	}
+	return c.regain(list)
+}
+
+// regain has a leader take the vote of this node, which has lost its log. It
+// goes on until one does, or the node is to be a quorum by itself.
+func (c *Consensus) regain(list []hello) error {
 	c.use(nil, errors.New("the log was lost, and none of the others was found yet"))
 	for warned := false; ; warned = true {
+		if to, err := c.o.recovering(); to != 0 || err != nil {
+			return err
+		}
 		for _, h := range list {
 			_, err := c.call(c.ctx, h.Addr, message{Kind: askReadmit, Node: c.o.ID})
 			if err == nil {
@@ -130,26 +136,31 @@ func (c *Consensus) introduce() (done bool, err error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.o.Timeouts.Write)
 	defer cancel()
 	m := message{Kind: askPropose, Entry: entry}
-	if id, _ := c.Leader(); id == c.o.ID {
-		if c.State().Cluster().ID == "" {
-			return false, nil // soon: what is known without it is of no cluster
-		}
-		_, err := c.try(ctx, m)
-		return err == nil, nil
+	if id, _ := c.Leader(); id != c.o.ID {
+		return c.askToJoin(ctx, m)
 	}
+	if c.State().Cluster().ID == "" {
+		return false, nil // soon: what is known without it is of no cluster
+	}
+	_, err = c.try(ctx, m)
+	return err == nil, nil
+}
+
+// askToJoin has one of the others pass m on to the leader.
+func (c *Consensus) askToJoin(ctx context.Context, m message) (done bool, err error) {
 	for _, h := range c.greetings(ctx) {
-		if !c.related(h.ID) {
+		if !c.related(h.ID) || h.Cluster != c.o.Cluster {
 			continue
 		}
 		if err := c.judge(h); err != nil {
 			c.fail(err)
 			return false, nil
 		}
-		if h.Cluster != c.o.Cluster || h.ClusterID == "" {
-			continue
-		}
 		if h.Refusal != "" { // said before, so that the log is not filled with it
 			return false, fmt.Errorf("%w: %s", errRefused, h.Refusal)
+		}
+		if h.ClusterID == "" {
+			continue
 		}
 		if r, err := c.call(ctx, h.Addr, m); err == nil && r.Result != nil {
 			c.again.CompareAndSwap(true, r.Result.Code != Accepted)
