@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,7 +156,11 @@ func (g *guard) LastIndex() (uint64, error) {
 
 // GetLog is that of raft.LogStore.
 func (g *guard) GetLog(index uint64, l *raft.Log) error {
-	got, err := value(g.must, fmt.Sprintf("read log entry %d", index), func() (raft.Log, error) {
+	run := g.must
+	if replicating() {
+		run = g.do
+	}
+	got, err := value(run, fmt.Sprintf("read log entry %d", index), func() (raft.Log, error) {
 		var own raft.Log // a late answer must not write into the caller's
 		err := g.under.GetLog(index, &own)
 		return own, err
@@ -164,6 +169,23 @@ func (g *guard) GetLog(index uint64, l *raft.Log) error {
 		*l = got
 	}
 	return err
+}
+
+// replicating reports whether it is called on behalf of those goroutines of the
+// library that send entries to others. They take an error for what it is, while
+// others would wait for ever for one of them that is ended from here.
+func replicating() bool {
+	var callers [32]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
+	for {
+		f, more := frames.Next()
+		if strings.HasSuffix(f.Function, ".setNewLogs") || strings.HasSuffix(f.Function, ".setPreviousLog") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // StoreLog is that of raft.LogStore.

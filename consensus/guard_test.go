@@ -153,6 +153,24 @@ func TestGuardDoesNotAnswerWhereRaftPanics(t *testing.T) {
 	}
 }
 
+// replication stands for the goroutines of the library that send entries.
+type replication struct{ guard *guard }
+
+func (r replication) setNewLogs() error { return r.guard.GetLog(1, &raft.Log{}) }
+
+// Who sends entries to others does get an answer: others wait for it to end in
+// order.
+func TestGuardAnswersReplication(t *testing.T) {
+	t.Parallel()
+	g := newGuard(&brokenStore{raft.NewInmemStore(), func() error { return errors.New("EIO") }}, storeLimit, (&faults{}).add)
+	g.armed.Store(true)
+	for range 2 {
+		if err := (replication{g}).setNewLogs(); err == nil {
+			t.Error("no error")
+		}
+	}
+}
+
 // sink is a snapshot file in memory.
 type sink struct {
 	io.Writer
