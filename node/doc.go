@@ -9,6 +9,12 @@
 //	reload   reload.go    the new configuration is built whole beside the old one
 //	stop     node.go      what was started is stopped, in reverse
 //
+// What a node shares with others hangs on its cluster: ground.go opens what takes
+// the rights of the start, cluster.go starts link, agreement and gossip and stops
+// them, and feed.go with the files named after it is the bridge to the balancer:
+// feed_state.go for what was agreed on, feed_health.go for reports, feed_drift.go
+// for configurations, sharing.go for sessions, council.go for names.
+//
 // A node owns nothing global, so that several can run in one test process. What
 // belongs to the process as a whole (user, environment, limits, number of CPUs)
 // is only touched by a node with Options.OwnProcess; see process.go.
