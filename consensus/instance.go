@@ -127,7 +127,8 @@ func (o *Options) raftConfig(words *raftWords) *raft.Config {
 	conf.LocalID = raft.ServerID(o.ID)
 	conf.HeartbeatTimeout, conf.ElectionTimeout = o.Timeouts.Heartbeat, o.Timeouts.Heartbeat
 	conf.LeaderLeaseTimeout = o.Timeouts.Lease
-	conf.CommitTimeout = min(50*time.Millisecond, o.Timeouts.Heartbeat/2)
+	// So often an idle leader repeats itself. Nobody waits for that: see spread.
+	conf.CommitTimeout = min(250*time.Millisecond, o.Timeouts.Heartbeat/2)
 	conf.SnapshotInterval, conf.SnapshotThreshold, conf.TrailingLogs = time.Minute, 2048, 4096
 	conf.BatchApplyCh = false     // it would void the time limit of Apply
 	conf.ShutdownOnRemove = false // who is removed is told by the table of nodes
