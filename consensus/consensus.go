@@ -115,6 +115,7 @@ type Consensus struct {
 	why     error  // why not, when current is nil
 	news    bell   // rings when current, or its leader, changes
 	forming forming
+	herald  herald
 	again   atomic.Bool // this node is to announce itself, though it is known
 }
 
@@ -259,12 +260,26 @@ func (c *Consensus) Leader() (NodeID, string) {
 	return id, addr
 }
 
-// Transfer has another voter lead. Any node may be asked. It does nothing if the
-// leader is alone.
-func (c *Consensus) Transfer(ctx context.Context) error {
-	id, _ := c.Leader()
-	_, err := c.ask(ctx, message{Kind: askTransfer, Node: id}, c.o.Timeouts.Write)
-	return err
+// Transfer has another voter lead. Any node may be asked. It returns who leads
+// then: still the same node if there is no other voter, nobody if this node has
+// not heard of another one soon.
+func (c *Consensus) Transfer(ctx context.Context) (NodeID, error) {
+	before, _ := c.Leader()
+	if _, err := c.ask(ctx, message{Kind: askTransfer, Node: before}, c.o.Timeouts.Write); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*c.o.Timeouts.Heartbeat)
+	defer cancel()
+	for {
+		news := c.news.wait()
+		now, _ := c.Leader()
+		switch {
+		case now != "" && now != before, len(c.Status().Voters) < 2:
+			return now, nil
+		case !c.rest(ctx, news, retryPause):
+			return "", nil
+		}
+	}
 }
 
 // Why a node does not agree.

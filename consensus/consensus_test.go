@@ -23,8 +23,8 @@ func TestAloneInMemory(t *testing.T) {
 	if s := c.Status(); s.Part != PartLeader || len(s.Voters) != 1 || len(s.Missing) != 0 {
 		t.Errorf("%+v", s)
 	}
-	if err := c.Transfer(t.Context()); err != nil {
-		t.Errorf("transfer to nobody: %v", err)
+	if id, err := c.Transfer(t.Context()); err != nil || id != "00000000000000000000000000000001" {
+		t.Errorf("transfer to nobody: %q, %v", id, err)
 	}
 }
 

@@ -235,6 +235,6 @@ func (c *Consensus) begins(ctx context.Context, i *instance, step formStep) bool
 		i.fault(fmt.Errorf("form the cluster: %w", err))
 		return true
 	}
-	c.o.Log.Info(fmt.Sprintf("the cluster %q is formed of %d nodes", c.o.Cluster, len(voters)))
+	c.herald.notice(c, "%q is formed, of %d nodes", c.o.Cluster, len(voters))
 	return true
 }

@@ -24,6 +24,7 @@ func (c *Consensus) govern(ctx context.Context, i *instance) {
 	for ctx.Err() == nil {
 		news := c.news.wait()
 		c.watchSpace(i)
+		c.herald.look(c)
 		if i.leads() {
 			seen.look(c, i)
 			c.rule(ctx, i, seen)

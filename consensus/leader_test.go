@@ -45,8 +45,8 @@ func (n *network) transfer() (gap time.Duration) {
 		}
 	})
 	<-time.After(20 * time.Millisecond)
-	if err := others[1].up().Transfer(n.t.Context()); err != nil {
-		n.t.Error(err)
+	if id, err := others[1].up().Transfer(n.t.Context()); err != nil || id != others[0].o.ID && id != others[1].o.ID {
+		n.t.Errorf("%q leads, %v", id, err)
 	}
 	n.eventually("another leader", func() bool { return leader.up().Status().Part != PartLeader })
 	<-time.After(20 * time.Millisecond)

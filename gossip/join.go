@@ -54,7 +54,7 @@ func (g *Gossip) join(ctx context.Context, target string) (answered int, err err
 		}
 		n, bad := g.list.Join([]string{addr})
 		if bad != nil {
-			err = errors.Join(err, fmt.Errorf("joining %s: %w", addr, bad))
+			err = errors.Join(err, fmt.Errorf("%s: %s", addr, plain(bad, addr)))
 		}
 		answered += n
 	}
@@ -95,6 +95,7 @@ func resolve(ctx context.Context, target string) ([]string, error) {
 const (
 	seekFirst = 250 * time.Millisecond
 	seekLast  = 10 * time.Second
+	seekTell  = 5 * time.Second  // nodes that are started together find each other sooner, and nobody need be told
 	seekAgain = 30 * time.Second // even when in company: the other half of a cluster that was cut in two is out there
 )
 
@@ -105,19 +106,19 @@ func (g *Gossip) Seek(ctx context.Context, targets func() []string) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(g.ctx, cancel)()
-	wait := seekFirst
+	wait, company := seekFirst, time.Now()
 	for ctx.Err() == nil {
 		if missing := g.missing(targets()); len(missing) > 0 {
 			limit, done := context.WithTimeout(ctx, seekLast)
 			_, err := g.Join(limit, missing)
 			done()
-			if err != nil && len(g.roll.others()) == 0 {
-				g.journal.tell("warn", "alone", fmt.Sprintf("gossip: nobody to join yet, it is tried again: %s", oneLine(err)))
+			if err != nil && len(g.roll.others()) == 0 && time.Since(company) > seekTell {
+				g.journal.tell("warn", "alone", "gossip: no other node is found, the search goes on: "+strings.ReplaceAll(err.Error(), "\n", "; "))
 			}
 		}
 		pause := wait
 		if len(g.roll.others()) > 0 {
-			pause, wait = seekAgain, seekFirst
+			pause, wait, company = seekAgain, seekFirst, time.Now()
 		}
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
@@ -138,4 +139,11 @@ func (g *Gossip) missing(targets []string) []string {
 	return slices.DeleteFunc(slices.Clone(targets), func(t string) bool { return slices.Contains(known, t) })
 }
 
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// plain gives what an error of the library says beyond the address that was joined, in one line.
+func plain(err error, addr string) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if _, reason, ok := strings.Cut(text, "failed to join "+addr+": "); ok {
+		text = reason
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(text, "dial tcp "+addr+": "), "connect: ")
+}

@@ -123,10 +123,10 @@ func ownMatter(t reflect.Type) bool {
 	return false
 }
 
-// anywhere is a listen directive without the address, which is each node's own;
-// the port stays.
+// anywhere is a listen directive without the address and port, which are each
+// node's own; what is said of it beside them stays.
 func anywhere(l config.Listen) config.Listen {
-	l.Text, l.Host, l.Addr = "", "", netip.AddrPort{}
+	l.Text, l.Host, l.Port, l.Unix, l.Addr = "", "", 0, "", netip.AddrPort{}
 	return l
 }
 

@@ -18,11 +18,21 @@ func (o *operator) clustered() error {
 }
 
 // Transfer implements control.Node.
-func (o *operator) Transfer(ctx context.Context) error {
+func (o *operator) Transfer(ctx context.Context) (control.Outcome, error) {
 	if err := o.clustered(); err != nil {
-		return err
+		return control.Outcome{}, err
 	}
-	return o.failure(ctx, o.agreement().Transfer(ctx), "nothing was handed over")
+	before, _ := o.agreement().Leader()
+	now, err := o.agreement().Transfer(ctx)
+	switch {
+	case err != nil:
+		return control.Outcome{}, o.failure(ctx, err, "nothing was handed over")
+	case now == "": // it has handed over, and to whom is not known yet
+		return control.Outcome{}, nil
+	case now == before:
+		return control.Outcome{}, &control.Failure{Code: control.Conflict, Text: fmt.Sprintf("node %q goes on to lead: there is no other voter", o.cluster.nameOf(string(now)))}
+	}
+	return control.Outcome{Leader: o.cluster.nameOf(string(now))}, nil
 }
 
 // Leave implements control.Node.

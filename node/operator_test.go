@@ -189,8 +189,8 @@ func TestOperateCluster(t *testing.T) {
 	if err != nil || before.Cluster.Leader == nil || !before.Cluster.Quorum || before.Cluster.Voters != 3 {
 		t.Fatalf("%+v, %v", before.Cluster, err)
 	}
-	if _, err := s.hand(3).Transfer(t.Context()); err != nil {
-		t.Error(err)
+	if o, err := s.hand(3).Transfer(t.Context()); err != nil || o.Leader == before.Cluster.Leader.Name || !strings.HasPrefix(o.Leader, "n") {
+		t.Error(o.Leader, err)
 	}
 	eventually(t, "another leader", func() bool {
 		after, err := s.hand(1).Status(t.Context())

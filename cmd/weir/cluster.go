@@ -147,7 +147,10 @@ func memberState(m *control.Member) string {
 
 func clusterTransfer(ctx context.Context, e *errand) error {
 	o, err := e.client.Transfer(ctx)
-	return e.done(o, err, "another node leads")
+	if o.Leader == "" {
+		return e.done(o, err, "the node that led has handed over; this one has not heard yet to whom")
+	}
+	return e.done(o, err, "node %s leads", o.Leader)
 }
 
 func clusterLeave(ctx context.Context, e *errand) error {

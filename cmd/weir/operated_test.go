@@ -87,9 +87,9 @@ func (o operated) cluster() (control.Outcome, error) {
 	return control.Outcome{Index: 44}, nil
 }
 
-func (o operated) Transfer(context.Context) error {
+func (o operated) Transfer(context.Context) (control.Outcome, error) {
 	_, err := o.cluster()
-	return err
+	return control.Outcome{Leader: "lb2"}, err
 }
 
 func (o operated) Leave(context.Context, control.Write) (control.Outcome, error) { return o.cluster() }

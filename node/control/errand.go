@@ -122,9 +122,7 @@ func (s *Socket) removeServer(w http.ResponseWriter, r *http.Request) (int, any,
 }
 
 func (s *Socket) transfer(w http.ResponseWriter, r *http.Request) (int, any, error) {
-	return s.change(w, r, nil, func(Write) (Outcome, error) {
-		return Outcome{}, s.o.Node.Transfer(r.Context())
-	})
+	return s.change(w, r, nil, func(Write) (Outcome, error) { return s.o.Node.Transfer(r.Context()) })
 }
 
 func (s *Socket) leave(w http.ResponseWriter, r *http.Request) (int, any, error) {

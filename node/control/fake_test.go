@@ -84,7 +84,10 @@ func (f *fakeNode) RemoveServer(_ context.Context, w Write, upstream, server str
 	return f.do(w, fmt.Sprintf("remove from %q: %s", upstream, server))
 }
 
-func (f *fakeNode) Transfer(context.Context) error { f.hear("transfer"); return nil }
+func (f *fakeNode) Transfer(context.Context) (Outcome, error) {
+	f.hear("transfer")
+	return Outcome{Leader: "lb2"}, nil
+}
 
 func (f *fakeNode) Leave(_ context.Context, w Write) (Outcome, error) { return f.do(w, "leave") }
 

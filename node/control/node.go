@@ -29,8 +29,8 @@ type Node interface {
 	// RemoveServer takes a server out.
 	RemoveServer(ctx context.Context, w Write, upstream, server string) (Outcome, error)
 
-	// Transfer has another node lead.
-	Transfer(ctx context.Context) error
+	// Transfer has another node lead. The Outcome names it.
+	Transfer(ctx context.Context) (Outcome, error)
 	// Leave takes this node out of its cluster for good.
 	Leave(ctx context.Context, w Write) (Outcome, error)
 	// RemoveNode shuts a node out for good, named by name or id.
@@ -58,4 +58,7 @@ type Outcome struct {
 	Request string `json:"request,omitempty"` // under which it was asked for
 	// Rings are the key rings that get a new key.
 	Rings []string `json:"rings,omitempty"`
+	// Leader is the name of the node that leads after a transfer; empty: it is
+	// not known yet.
+	Leader string `json:"leader,omitempty"`
 }

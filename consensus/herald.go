@@ -1,0 +1,86 @@
+package consensus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// LevelNotice is the level of lines about what is normal and yet of weight. It
+// lies between those of log/slog for information and for warnings.
+const LevelNotice = slog.LevelInfo + 2
+
+// herald tells the log, once each, that this node has part in a cluster, who
+// leads, and that nobody does for so long that changes are refused. It is used
+// by one goroutine at a time.
+type herald struct {
+	member bool      // it was told that there is a cluster
+	leader NodeID    // who was told to lead; empty: nobody was, or nobody does
+	since  time.Time // nobody leads; zero: somebody does
+	told   bool      // that nobody leads
+}
+
+// look tells what is new. It is called about once a second, and when the leader
+// or the table of nodes changes.
+func (h *herald) look(c *Consensus) {
+	s := c.State()
+	if c.o.Stream == nil || s.Cluster().ID == "" {
+		return
+	}
+	if !h.member {
+		h.member = true
+		h.notice(c, "this node has part in %q, whose id is %s", c.o.Cluster, s.Cluster().ID)
+	}
+	id, _ := c.Leader()
+	if id == "" {
+		h.miss(c)
+		return
+	}
+	h.since = time.Time{}
+	n, known := s.Node(id)
+	if !known || id == h.leader && !h.told {
+		return // one that is not in the table yet will be, in a moment
+	}
+	h.leader, h.told = id, false
+	if id == c.o.ID {
+		h.notice(c, "this node leads")
+	} else {
+		h.notice(c, "node %q leads", n.Name)
+	}
+}
+
+// miss tells of the want of a leader, when it lasts longer than changes wait for
+// one.
+func (h *herald) miss(c *Consensus) {
+	switch {
+	case h.since.IsZero():
+		h.since = time.Now()
+	case !h.told && time.Since(h.since) > c.o.Timeouts.Write:
+		h.told = true
+		status := c.Status()
+		why := "all voters are there, as gossip sees it: is the TCP port between nodes open?"
+		if len(status.Missing) > 0 {
+			why = fmt.Sprintf("%d of %d voters are missing: %s", len(status.Missing), len(status.Voters), strings.Join(c.names(status.Missing), ", "))
+		}
+		c.o.Log.Warn(fmt.Sprintf("cluster: no node leads, and changes are refused until one does; requests are served as before; %s", why))
+	}
+}
+
+func (h *herald) notice(c *Consensus, format string, args ...any) {
+	c.o.Log.Log(context.Background(), LevelNotice, "cluster: "+fmt.Sprintf(format, args...))
+}
+
+// names gives the names of nodes, and the id where there is no name.
+func (c *Consensus) names(ids []NodeID) (list []string) {
+	s := c.State()
+	for _, id := range ids {
+		n, known := s.Node(id)
+		if !known {
+			n.Name = string(id)
+		}
+		list = append(list, n.Name)
+	}
+	return list
+}

@@ -1,0 +1,46 @@
+package gossip
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestAlone: that no other node is found is told once, after the time in which nodes that are started together find
+// each other.
+func TestAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &simulation{t: t, net: newNetwork(1), nodes: make([]*simNode, 1)}
+		defer s.end()
+		n := s.begin(0, 1)
+		go n.Seek(t.Context(), func() []string { return []string{n.host.addr.String(), "10.9.9.9:7946"} })
+		s.pause(4 * time.Second)
+		if len(n.lines) != 0 {
+			t.Errorf("%q", n.lines)
+		}
+		s.pause(time.Minute)
+		if told := n.told("no other node is found, the search goes on: 10.9.9.9:7946: "); len(told) != 1 || len(n.lines) != 1 {
+			t.Errorf("%q", n.lines)
+		}
+	})
+}
+
+// TestWhyNotJoined: the log has the reason, and no lists and addresses of the library.
+func TestWhyNotJoined(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := l.Addr().String()
+	l.Close()
+	if _, err := startOn(t, 0, nil).Join(t.Context(), []string{nobody}); err == nil || err.Error() != nobody+": connection refused" {
+		t.Errorf("%v", err)
+	}
+	if _, err := startOn(t, 1, nil).Join(t.Context(), []string{"no.such.invalid:1"}); err == nil || strings.Count(err.Error(), "no.such.invalid") > 2 {
+		t.Errorf("%v", err)
+	}
+}
