@@ -59,13 +59,29 @@ func (h *herald) miss(c *Consensus) {
 		h.since = time.Now()
 	case !h.told && time.Since(h.since) > c.o.Timeouts.Write:
 		h.told = true
-		status := c.Status()
-		why := "all voters are there, as gossip sees it: is the TCP port between nodes open?"
-		if len(status.Missing) > 0 {
-			why = fmt.Sprintf("%d of %d voters are missing: %s", len(status.Missing), len(status.Voters), strings.Join(c.names(status.Missing), ", "))
+		why := "all voters answer"
+		missing, voters := c.silent()
+		if len(missing) > 0 {
+			why = fmt.Sprintf("%d of %d voters are missing: %s", len(missing), voters, strings.Join(c.names(missing), ", "))
 		}
 		c.o.Log.Warn(fmt.Sprintf("cluster: no node leads, and changes are refused until one does; requests are served as before; %s", why))
 	}
+}
+
+// silent returns the voters that do not answer now, which gossip may not have
+// noticed yet, and how many voters there are.
+func (c *Consensus) silent() (missing []NodeID, voters int) {
+	all := c.Status().Voters
+	answered := map[NodeID]bool{c.o.ID: true}
+	for _, h := range c.greetings(c.ctx) {
+		answered[h.ID] = true
+	}
+	for _, id := range all {
+		if !answered[id] {
+			missing = append(missing, id)
+		}
+	}
+	return missing, len(all)
 }
 
 func (h *herald) notice(c *Consensus, format string, args ...any) {

@@ -29,9 +29,9 @@ func fingerprintOf(cfg *config.Config) fingerprint {
 	if cfg.HTTP == nil {
 		return f
 	}
-	f.HTTP = hashOf(cfg.HTTP)
+	f.HTTP = hashOf(cfg.HTTP, cfg.ConfPrefix, cfg.Prefix)
 	for _, u := range cfg.HTTP.Upstreams {
-		f.Upstreams[u.Name] = hashOf(u)
+		f.Upstreams[u.Name] = hashOf(u, cfg.ConfPrefix, cfg.Prefix)
 	}
 	return f
 }
@@ -64,16 +64,34 @@ func (f *fingerprint) differences(o *fingerprint) string {
 	return ""
 }
 
-// hashOf gives the first 8 bytes of the SHA-256 of a value's content.
-func hashOf(v any) uint64 {
-	h := sha256.New()
+// hashOf gives the first 8 bytes of the SHA-256 of a value's content. Names of
+// files below one of the directories, which end in a slash, count as relative to
+// it: where a node is installed is its own matter.
+func hashOf(v any, directories ...string) uint64 {
+	h := &contentHash{sha256.New(), directories}
 	hashValue(h, reflect.ValueOf(v))
 	return binary.BigEndian.Uint64(h.Sum(nil))
 }
 
+// contentHash is what hashOf writes into.
+type contentHash struct {
+	hash.Hash
+	directories []string
+}
+
+// relative cuts the directory off the name of a file.
+func (h *contentHash) relative(name string) string {
+	for _, dir := range h.directories {
+		if rest, below := strings.CutPrefix(name, dir); below && dir != "" && dir != "/" {
+			return rest
+		}
+	}
+	return name
+}
+
 // hashValue writes what a value holds: what pointers point to, and no positions
 // in files. It knows the kinds that a configuration is made of.
-func hashValue(h hash.Hash, v reflect.Value) {
+func hashValue(h *contentHash, v reflect.Value) {
 	if v.IsValid() && ownMatter(v.Type()) {
 		return
 	}
@@ -108,6 +126,8 @@ func hashValue(h hash.Hash, v reflect.Value) {
 			hashValue(h, k)
 			hashValue(h, v.MapIndex(k))
 		}
+	case reflect.String:
+		_, _ = fmt.Fprintf(h, "%q;", h.relative(v.String()))
 	default:
 		_, _ = fmt.Fprintf(h, "%s;", strings.ReplaceAll(fmt.Sprintf("%#v", v), ";", "\\;"))
 	}

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/weir-lb/weir/config"
@@ -35,10 +37,30 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+// TestDriftOfPlaces: nodes that are installed in different places have the same
+// configuration where the names of files are relative to these.
+func TestDriftOfPlaces(t *testing.T) {
+	t.Parallel()
+	const text = "http { server { listen 80 ssl; ssl_certificate c.crt; ssl_certificate_key c.key; root www; } }"
+	one, other := fingerprintOf(parseAt(t, "/opt/one/weir.conf", text)), fingerprintOf(parseAt(t, "/opt/other/weir.conf", text))
+	if got := one.differences(&other); got != "" {
+		t.Error(got)
+	}
+	elsewhere := fingerprintOf(parseAt(t, "/opt/one/weir.conf", strings.Replace(text, "c.crt", "/etc/c.crt", 1)))
+	if one.differences(&elsewhere) == "" {
+		t.Error("another certificate is no difference")
+	}
+}
+
 func parse(t *testing.T, text string) *config.Config {
 	t.Helper()
+	return parseAt(t, "/etc/weir/weir.conf", text)
+}
+
+func parseAt(t *testing.T, file, text string) *config.Config {
+	t.Helper()
 	cfg, err := config.Load(config.Options{
-		File: "/etc/weir/weir.conf", Hostname: "lb1", DefaultPort: 80,
+		File: file, Prefix: filepath.Dir(file), Hostname: "lb1", DefaultPort: 80,
 		ReadFile: func(string) ([]byte, error) { return []byte(text), nil },
 	})
 	if err != nil {
