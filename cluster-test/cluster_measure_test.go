@@ -15,7 +15,7 @@ import (
 const leaderless = 3200 * time.Millisecond
 
 // TestMeasureLeaderKills kills the leader of three programs again and again, and has another node write at once. The
-// writer waits, and sees no error; clients are lost at none of the nodes that are left.
+// writer waits, and sees no error; no signed-in client is lost at the nodes that are left.
 func TestMeasureLeaderKills(t *testing.T) {
 	program.Measure(t)
 	const kills = 30
