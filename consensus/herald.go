@@ -31,7 +31,10 @@ func (h *herald) look(c *Consensus) {
 	}
 	if !h.member {
 		h.member = true
-		h.notice(c, "this node has part in %q, whose id is %s", c.o.Cluster, s.Cluster().ID)
+		h.notice(c, "this node has part in %q, whose id is %s", s.Cluster().Name, s.Cluster().ID)
+		if s.Cluster().Name != c.o.Cluster {
+			c.o.Log.Warn(fmt.Sprintf("cluster: the data folder is of cluster %q, and the configuration names %q: the nodes of neither let this one in", s.Cluster().Name, c.o.Cluster))
+		}
 	}
 	id, _ := c.Leader()
 	if id == "" {

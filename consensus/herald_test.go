@@ -52,3 +52,17 @@ func (n *testNode) count(text string) (lines int) {
 	}
 	return lines
 }
+
+// A node whose configuration names another cluster than its data says so.
+func TestRenamedCluster(t *testing.T) {
+	t.Parallel()
+	w := newNetwork(t)
+	node := w.add(t.TempDir(), 1).start()
+	w.settled()
+	node.stop()
+	node.o.Cluster = "store"
+	node.start()
+	w.eventually("it says so", func() bool {
+		return node.says(`the data folder is of cluster \"shop\", and the configuration names \"store\"`)
+	})
+}

@@ -44,3 +44,20 @@ func TestWhyNotJoined(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRefusedReasons: a node of another cluster, or with another key, hears in plain words why it finds nobody.
+func TestRefusedReasons(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		change func(*Options)
+		words  string
+	}{
+		{func(o *Options) { o.Keys = [][]byte{keyOf(9)} }, ": it uses other keys"},
+		{func(o *Options) { o.Cluster = "other" }, ": it hung up, as nodes of other clusters do"},
+	} {
+		n, stranger := startOn(t, 0, nil), startOn(t, 1, c.change)
+		if _, err := stranger.Join(t.Context(), []string{n.Addr()}); err == nil || err.Error() != n.Addr()+c.words {
+			t.Errorf("%v, want %s", err, c.words)
+		}
+	}
+}

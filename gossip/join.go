@@ -145,5 +145,12 @@ func plain(err error, addr string) string {
 	if _, reason, ok := strings.Cut(text, "failed to join "+addr+": "); ok {
 		text = reason
 	}
-	return strings.TrimPrefix(strings.TrimPrefix(text, "dial tcp "+addr+": "), "connect: ")
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "dial tcp "+addr+": "), "connect: ")
+	switch text {
+	case "EOF":
+		return "it hung up, as nodes of other clusters do"
+	case "no installed keys could decrypt the message":
+		return "it uses other keys"
+	}
+	return text
 }
