@@ -59,7 +59,7 @@ profile: build ## Profile one case of the bench: make profile CASE=get-1k.
 	@exec bin/bench profile
 
 measure: build ## Run the long tests, which are left out of make test.
-	WEIR_MEASURE=1 $(GO) test -count=1 -timeout 20m -v -run Measure $(PKG)
+	WEIR_MEASURE=1 $(GO) test -count=1 -timeout 60m -v -run Measure $(PKG)
 
 lint: vet ## Check formatting, vet and staticcheck.
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

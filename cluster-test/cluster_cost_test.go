@@ -1,0 +1,169 @@
+package clustertest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weir-lb/weir/cluster-test/measured"
+	"github.com/weir-lb/weir/cluster-test/program"
+)
+
+// What a cluster may cost each node.
+const (
+	idlePercent = 2.0 // of one processor, when nothing happens
+	manyServers = 10_000
+	manyMB      = 60 // of resident memory with so many servers
+)
+
+// busy is what the node has used of the processors.
+func (n *clusterNode) busy() time.Duration {
+	n.cluster.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.ID()))
+	if err != nil {
+		n.cluster.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // behind the name, which may hold anything
+	fields := strings.Fields(rest)
+	const user, system = 11, 12 // in hundredths of a second, proc_pid_stat(5)
+	a, errA := strconv.Atoi(fields[user])
+	b, errB := strconv.Atoi(fields[system])
+	if err := errors.Join(errA, errB); err != nil {
+		n.cluster.t.Fatal(err)
+	}
+	return time.Duration(a+b) * 10 * time.Millisecond
+}
+
+// resident is the memory the node has, in MB.
+func (n *clusterNode) resident() float64 {
+	n.cluster.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.ID()))
+	if err != nil {
+		n.cluster.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kB, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		n.cluster.t.Fatal(err)
+	}
+	return float64(kB) / 1024
+}
+
+// idle tells what the busiest node uses of a processor while nothing happens, in percent.
+func (c *cluster) idle(watched time.Duration) (most float64) {
+	c.t.Helper()
+	<-time.After(3 * time.Second) // until what forming has brought is over
+	var before []time.Duration
+	for _, n := range c.nodes {
+		before = append(before, n.busy())
+	}
+	began := time.Now()
+	<-time.After(watched)
+	for i, n := range c.nodes {
+		most = max(most, 100*float64(n.busy()-before[i])/float64(time.Since(began)))
+	}
+	return most
+}
+
+// startIdle starts three nodes that nobody asks for anything.
+func startIdle(t *testing.T) *cluster {
+	t.Helper()
+	c := newCluster(t, 3)
+	c.write(fmt.Sprintf("upstream app { zone app 1m; server %s; }", freeAddress(t)))
+	c.start()
+	return c
+}
+
+// TestClusterIdle: being in a cluster costs a node next to nothing.
+func TestClusterIdle(t *testing.T) {
+	t.Parallel()
+	if got := startIdle(t).idle(4 * time.Second); got > idlePercent*3/2 {
+		t.Errorf("%.1f %% of a processor", got)
+	}
+}
+
+// TestMeasureClusterIdle is the same for a longer time.
+func TestMeasureClusterIdle(t *testing.T) {
+	program.Measure(t)
+	got := startIdle(t).idle(20 * time.Second)
+	t.Logf("%.2f %% of a processor", got)
+	if got > idlePercent {
+		t.Errorf("%.2f %% of a processor", got)
+	}
+	measured.Record(t, "each of three nodes when nothing happens, for 20 s", 1, fmt.Sprintf("%.2f %% of one processor", got))
+}
+
+// withServers starts a cluster, or a single node without one, that has many servers agreed on, and tells the memory of
+// the largest node when it has come to rest.
+func withServers(t *testing.T, nodes, servers int) (mb float64) {
+	t.Helper()
+	c := newCluster(t, nodes)
+	var lines strings.Builder
+	for i := range servers {
+		fmt.Fprintf(&lines, "server 10.8.%d.%d:80;\n", i>>8, i&255)
+	}
+	c.write("upstream app { zone app 16m; state app.state; }")
+	for _, n := range c.nodes {
+		if err := os.WriteFile(n.path("app.state"), []byte(lines.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if nodes == 1 {
+			n.lonely()
+		}
+		n.start()
+	}
+	if nodes > 1 {
+		c.awaitFormed()
+		for _, n := range c.nodes {
+			c.await("all servers agreed on at "+n.name, func() error { return n.has(servers) })
+		}
+	}
+	<-time.After(10 * time.Second)
+	for _, n := range c.nodes {
+		mb = max(mb, n.resident())
+	}
+	return mb
+}
+
+// lonely takes the cluster out of the configuration.
+func (n *clusterNode) lonely() {
+	text := fmt.Sprintf("worker_processes 1; error_log error.log notice; pid weir.pid; events {}\nhttp { access_log off; %s }\n", n.http)
+	if err := os.WriteFile(n.path("weir.conf"), []byte(text), 0o600); err != nil {
+		n.cluster.t.Fatal(err)
+	}
+}
+
+// has tells, by an error, that fewer servers have been agreed on.
+func (n *clusterNode) has(servers int) error {
+	u, err := n.client().Upstream(n.cluster.t.Context(), "app")
+	if err != nil {
+		return err
+	}
+	agreed := 0
+	for _, s := range u.Servers {
+		if s.Source == "added" {
+			agreed++
+		}
+	}
+	if agreed != servers {
+		return fmt.Errorf("%d of %d servers are agreed on", agreed, servers)
+	}
+	return nil
+}
+
+// TestMeasureClusterMemory: what is agreed on about 10,000 servers, and all else that a cluster needs, fits into 60 MB more
+// than the same servers take without a cluster.
+func TestMeasureClusterMemory(t *testing.T) {
+	program.Measure(t)
+	alone, together := withServers(t, 1, manyServers), withServers(t, 3, manyServers)
+	result := fmt.Sprintf("%.0f MB more (%.0f MB, %.0f MB without a cluster)", together-alone, together, alone)
+	t.Log(result)
+	if together-alone > manyMB {
+		t.Error("more than", manyMB, "MB")
+	}
+	measured.Record(t, "resident memory of a node of three with 10,000 servers", 1, result)
+}

@@ -1,0 +1,167 @@
+package clustertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/weir-lb/weir/cluster-test/measured"
+	"github.com/weir-lb/weir/cluster-test/program"
+	"github.com/weir-lb/weir/node/control"
+)
+
+// How long writes may have to wait when the leader is killed, and when it hands over.
+const (
+	killedGoal   = 3200 * time.Millisecond
+	transferGoal = 50 * time.Millisecond
+)
+
+// weighing is clients of the API, one at each of some nodes, who change the weight of a server on and on. Only a write
+// whose outcome is unknown they repeat, under its name.
+type weighing struct {
+	stop  chan struct{}
+	all   sync.WaitGroup
+	again atomic.Int64 // repeated writes
+
+	mu      sync.Mutex
+	longest time.Duration
+	failed  []error
+}
+
+// weighedServer is the one at whose weight node i works.
+func weighedServer(i int) string { return fmt.Sprintf("10.9.0.%d:80", i) }
+
+// weigh begins to write.
+func (c *cluster) weigh(nodes []*clusterNode) *weighing {
+	w := &weighing{stop: make(chan struct{})}
+	for i, n := range nodes {
+		w.all.Go(func() {
+			for weight := 0; ; weight = (weight + 1) % 9 {
+				select {
+				case <-w.stop:
+					return
+				case <-time.After(5 * time.Millisecond): // the processors are for the nodes, too
+				}
+				began := time.Now()
+				w.note(began, w.write(c.t.Context(), n, weighedServer(i), weight+1))
+			}
+		})
+	}
+	return w
+}
+
+// write gives a server a weight.
+func (w *weighing) write(ctx context.Context, n *clusterNode, server string, weight int) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	client := n.client()
+	client.Request = control.NewRequest()
+	for {
+		_, err := client.EditServer(ctx, "app", server, control.ServerEdit{Parameters: control.Parameters{Weight: &weight}})
+		var told *control.Failure
+		if !errors.As(err, &told) || told.Code != control.OutcomeUnknown || ctx.Err() != nil {
+			return err
+		}
+		w.again.Add(1)
+	}
+}
+
+func (w *weighing) note(began time.Time, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.longest = max(w.longest, time.Since(began))
+	if err != nil {
+		w.failed = append(w.failed, err)
+	}
+}
+
+// end ends the writing and returns how long the longest write took.
+func (w *weighing) end(t *testing.T) time.Duration {
+	t.Helper()
+	close(w.stop)
+	w.all.Wait()
+	if len(w.failed) > 0 {
+		t.Errorf("%d errors were told, the first: %v", len(w.failed), w.failed[0])
+	}
+	return w.longest
+}
+
+// startWeighing starts three nodes with servers to be weighed.
+func startWeighing(t *testing.T) *cluster {
+	t.Helper()
+	c := newCluster(t, 3)
+	c.write(fmt.Sprintf("upstream app { zone app 1m; server %s; server %s; server %s; }", weighedServer(0), weighedServer(1), weighedServer(2)))
+	c.start()
+	return c
+}
+
+// leaderDies kills the leader while there are writes at the others, and starts it again.
+func (c *cluster) leaderDies() (longest time.Duration, again int64) {
+	c.t.Helper()
+	leader := c.leader()
+	w := c.weigh(slices.DeleteFunc(c.running(), func(n *clusterNode) bool { return n == leader }))
+	<-time.After(100 * time.Millisecond)
+	leader.kill()
+	<-time.After(killedGoal + 500*time.Millisecond)
+	longest = w.end(c.t)
+	leader.start()
+	c.awaitFormed()
+	return longest, w.again.Load()
+}
+
+// leaderHandsOver has another node lead while there are writes at all.
+func (c *cluster) leaderHandsOver() time.Duration {
+	c.t.Helper()
+	w := c.weigh(c.nodes)
+	<-time.After(100 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(c.t.Context(), limit)
+	defer cancel()
+	if _, err := c.nodes[0].client().Transfer(ctx); err != nil {
+		c.t.Error(err)
+	}
+	<-time.After(100 * time.Millisecond)
+	return w.end(c.t)
+}
+
+// TestClusterWritesGoOn: clients that ask nodes that live have to wait when the leader dies, and hardly when it hands
+// over, but are told no error.
+func TestClusterWritesGoOn(t *testing.T) {
+	t.Parallel()
+	c := startWeighing(t)
+	var killed, over measured.Times
+	for range 2 {
+		longest, _ := c.leaderDies()
+		killed = append(killed, longest)
+	}
+	killed.Within(t, "the longest write when the leader was killed", killedGoal*3/2)
+	for range 5 {
+		over = append(over, c.leaderHandsOver())
+	}
+	t.Log("the longest write while another became leader:", over)
+}
+
+// TestMeasureClusterWritesGoOn is the same with more trials.
+func TestMeasureClusterWritesGoOn(t *testing.T) {
+	program.Measure(t)
+	const deaths, transfers = 40, 100
+	c := startWeighing(t)
+	var killed, over measured.Times
+	var again int64
+	for range deaths {
+		longest, n := c.leaderDies()
+		killed, again = append(killed, longest), again+n
+	}
+	for range transfers {
+		over = append(over, c.leaderHandsOver())
+	}
+	killed.Within(t, "the longest write when the leader was killed", killedGoal)
+	over.Within(t, "the longest write while another became leader", transferGoal)
+	measured.Record(t, "the longest write at the other nodes of three when the leader is killed", deaths,
+		fmt.Sprintf("%s; no error, %d writes of unknown outcome repeated", killed, again))
+	measured.Record(t, "the longest write at three nodes while another becomes leader", transfers, over.String()+"; no error")
+}

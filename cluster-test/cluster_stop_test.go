@@ -1,0 +1,163 @@
+package clustertest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/weir-lb/weir/cluster-test/measured"
+	"github.com/weir-lb/weir/cluster-test/process"
+	"github.com/weir-lb/weir/cluster-test/program"
+)
+
+// sickbay is nodes in front of two servers, one of which falls ill again and again, while clients of one node make requests.
+type sickbay struct {
+	*cluster
+	ill      *moody
+	requests atomic.Int64
+	lost     atomic.Int64 // replies that were not 200
+}
+
+// newSickbay starts it.
+func newSickbay(t *testing.T, nodes int) *sickbay {
+	t.Helper()
+	w := &sickbay{cluster: newCluster(t, nodes), ill: newMoody(t)}
+	well := newMoody(t)
+	for _, n := range w.nodes {
+		n.http = fmt.Sprintf("proxy_connect_timeout 1s; proxy_read_timeout 1s; upstream app { zone app 1m; server %s; server %s fail_timeout=1s; } "+
+			"server { listen %s; location / { proxy_pass http://app; health_check; } }", well.addr, w.ill.addr, n.addr)
+		n.write()
+	}
+	w.start()
+	return w
+}
+
+// traffic makes requests at a node, one after the other, until it is stopped.
+func (w *sickbay) traffic(n *clusterNode) (stop func()) {
+	over := make(chan struct{})
+	client := &http.Client{Timeout: limit, Transport: &http.Transport{}}
+	var all sync.WaitGroup
+	all.Go(func() {
+		defer client.CloseIdleConnections()
+		for {
+			select {
+			case <-over:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+			w.requests.Add(1)
+			resp, err := client.Get("http://" + n.addr + "/")
+			if err != nil {
+				w.lost.Add(1)
+				continue
+			}
+			if resp.Body.Close(); resp.StatusCode != http.StatusOK {
+				w.lost.Add(1)
+			}
+		}
+	})
+	return func() { close(over); all.Wait() }
+}
+
+// all waits until every node uses the server that falls ill as is wanted, and tells when the last did.
+func (w *sickbay) all(want func(state string) bool) (last time.Time) {
+	w.t.Helper()
+	var mu sync.Mutex
+	w.each(func(n *clusterNode) {
+		at, err := n.awaitState(w.ill.addr, want)
+		if err != nil {
+			w.t.Errorf("%v%s", err, process.LastLines(n.path("error.log"), 10))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if at.After(last) {
+			last = at
+		}
+	})
+	return last
+}
+
+// allUse waits until every node uses the server that falls ill. What failed in traffic is tried again by a request only.
+func (w *sickbay) allUse() {
+	w.t.Helper()
+	w.each(func(n *clusterNode) {
+		_, err := n.awaitState(w.ill.addr, func(state string) bool {
+			if state == "unavail" {
+				n.seen(2)
+			}
+			return state == "up"
+		})
+		if err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
+// stopTime lets the server fall ill at any time between its checks, and tells how long it was until no node used it.
+func (w *sickbay) stopTime(fall func()) time.Duration {
+	w.t.Helper()
+	w.allUse()
+	defer w.traffic(w.nodes[rand.IntN(len(w.nodes))])()
+	<-time.After(time.Second + time.Duration(rand.Int64N(int64(2*time.Second))))
+	began := time.Now()
+	fall()
+	took := w.all(func(state string) bool { return state != "up" }).Sub(began)
+	w.all(func(state string) bool { return state == "unhealthy" })
+	w.ill.recover()
+	return took
+}
+
+// stops are how long it took, over several trials, with a server that refuses connections and with a silent one.
+func (w *sickbay) stops(refusing, silent int) (refused, hushed measured.Times) {
+	for range refusing {
+		refused = append(refused, w.stopTime(w.ill.refuse))
+	}
+	for range silent {
+		hushed = append(hushed, w.stopTime(w.ill.hush))
+	}
+	if n := w.lost.Load(); n > 0 {
+		w.t.Errorf("%d of %d requests were lost", n, w.requests.Load())
+	}
+	return refused, hushed
+}
+
+// stopGoals are the times after which no node should use such a server.
+var stopGoals = []struct {
+	nodes           int
+	refused, silent time.Duration
+}{
+	{3, 300 * time.Millisecond, 2300 * time.Millisecond},
+	{5, 400 * time.Millisecond, 2400 * time.Millisecond},
+}
+
+// TestClusterStopsUsing: soon after a server refuses connections, or falls silent, no node of three or five uses it, though
+// one alone has traffic, and no client notices.
+func TestClusterStopsUsing(t *testing.T) {
+	t.Parallel()
+	for _, goal := range stopGoals {
+		t.Run(fmt.Sprint(goal.nodes), func(t *testing.T) {
+			refused, silent := newSickbay(t, goal.nodes).stops(4, 2)
+			refused.Within(t, "no node uses a server that refuses", goal.refused*3/2)
+			silent.Within(t, "no node uses a silent server", goal.silent*3/2)
+		})
+	}
+}
+
+// TestMeasureClusterStopsUsing is the same with more trials.
+func TestMeasureClusterStopsUsing(t *testing.T) {
+	program.Measure(t)
+	const refusing, hushing = 100, 20
+	for _, goal := range stopGoals {
+		w := newSickbay(t, goal.nodes)
+		refused, silent := w.stops(refusing, hushing)
+		refused.Within(t, "no node uses a server that refuses", goal.refused)
+		silent.Within(t, "no node uses a silent server", goal.silent)
+		lost := fmt.Sprintf("; %d requests, none lost", w.requests.Load())
+		measured.Record(t, fmt.Sprintf("a server refuses connections: no node of %d uses it any more", goal.nodes), refusing, refused.String()+lost)
+		measured.Record(t, fmt.Sprintf("a server falls silent: no node of %d uses it any more", goal.nodes), hushing, silent.String()+lost)
+	}
+}
