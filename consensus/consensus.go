@@ -114,6 +114,7 @@ type Consensus struct {
 	current engine // nil: not agreeing at the moment
 	why     error  // why not, when current is nil
 	news    bell   // rings when current, or its leader, changes
+	trouble string // what interrupts agreement, as it was told; empty: nothing
 	forming forming
 	herald  herald
 	again   atomic.Bool // this node is to announce itself, though it is known

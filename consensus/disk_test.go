@@ -250,8 +250,13 @@ func TestSpace(t *testing.T) {
 	if r, err := w.all()[0].up().ProposeWithin(limit(t, 5*time.Second), addServer(1), 0); leader != w.all()[0] && (err != nil || r.Code != Accepted) {
 		t.Errorf("the others: %+v, %v", r, err)
 	}
+	<-time.After(500 * time.Millisecond) // several looks at the disk, as the log is to be opened
 	free[leader].Store(1 << 40)
 	w.eventually("it is back", w.equal)
+	w.eventually("it says so", func() bool { return leader.says("takes part in agreement again") })
+	if n := leader.count("agreement is interrupted"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
 }
 
 // A quorum that is lost for good is made anew of one node. The others come back

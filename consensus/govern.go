@@ -21,6 +21,7 @@ func (c *Consensus) govern(ctx context.Context, i *instance) {
 	tick := time.NewTicker(c.o.Timeouts.Tick)
 	defer tick.Stop()
 	seen := &attendance{since: map[NodeID]sighting{}}
+	c.herald.since = time.Time{} // while this node had no part it could not know
 	for ctx.Err() == nil {
 		news := c.news.wait()
 		c.watchSpace(i)

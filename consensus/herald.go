@@ -42,6 +42,9 @@ func (h *herald) look(c *Consensus) {
 		return
 	}
 	h.since = time.Time{}
+	if c.mended() {
+		h.notice(c, "this node takes part in agreement again")
+	}
 	n, known := s.Node(id)
 	if !known || id == h.leader && !h.told {
 		return // one that is not in the table yet will be, in a moment

@@ -62,11 +62,35 @@ func (c *Consensus) interrupt(err error) {
 	}
 	c.use(nil, err)
 	switch {
+	case errors.Is(err, errAgain) || !c.worsened(err):
 	case final(err):
 		c.o.Log.Error(fmt.Sprintf("agreement stops on this node: %v; the last agreed state stays in use", err))
-	case !errors.Is(err, errAgain):
+	default:
 		c.o.Log.Error(fmt.Sprintf("agreement is interrupted on this node: %v; the last agreed state stays in use", err))
 	}
+}
+
+// worsened notes what interrupts agreement. It reports whether that is other
+// trouble than it was before: the same is met again each time the log is opened.
+func (c *Consensus) worsened(err error) bool {
+	what := err.Error()
+	if errors.Is(err, errSpace) {
+		what = errSpace.Error() // however much is left
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	other := c.trouble != what
+	c.trouble = what
+	return other
+}
+
+// mended reports, once, that agreement was interrupted and is no more.
+func (c *Consensus) mended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.trouble != ""
+	c.trouble = ""
+	return was
 }
 
 // sleep waits. It reports whether ctx goes on.
