@@ -58,6 +58,7 @@ func TestDiskOfTheLeaderFails(t *testing.T) {
 		hooks := map[*testNode]*atomic.Pointer[func() error]{}
 		for range 3 {
 			node := w.add(t.TempDir(), 3)
+			node.o.Timeouts.Write = 30 * time.Second // the disk alone is given 5 s
 			hooks[node] = node.breakable()
 			node.start()
 		}
