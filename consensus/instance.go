@@ -262,7 +262,8 @@ func (i *instance) verify(ctx context.Context) (uint64, error) {
 	return index, nil
 }
 
-// catchUp has a new leader apply what was agreed on before it.
+// catchUp has a new leader apply what was agreed on before it, and the others
+// learn that it was: the leader before may not have come to tell them.
 func (i *instance) catchUp() error {
 	term := i.raft.CurrentTerm()
 	if i.ready.Load() == term {
@@ -272,6 +273,7 @@ func (i *instance) catchUp() error {
 		return err
 	}
 	i.ready.Store(term)
+	i.spread()
 	return nil
 }
 
