@@ -92,7 +92,7 @@ func generalDifferences() [][2]string {
 		{"`listen … quic`", "refused: there is no HTTP/3"},
 		{"`listen … setfib`, `accept_filter`", "meaningless here: only BSD systems have them"},
 		{"`sticky`", "a client that was bound to a backup server stays there when primary ones are back; an error page after every server has failed binds to none"},
-		{"`sticky learn … sync`", "coming; sessions are learned by each node for itself until then"},
+		{"`sticky learn … sync`", "the nodes of a [cluster](cluster.md) tell each other at once; a session that is forgotten is forgotten by all"},
 		{"`resolver … nxdomain=keep`", "weir's own: servers found by a name stay although it is said not to exist any more; the default is `remove`, which nginx does. See [discovery](discovery.md)"},
 		{"`api`", "coming; until then the location answers 503 and never serves files in their place"},
 		{"`ssl_protocols SSLv2`, `SSLv3`", "these protocols do not exist; naming nothing else is an error"},

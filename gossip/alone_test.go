@@ -1,11 +1,12 @@
 package gossip
 
 import (
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
 // TestAlone: that no other node is found is told once, after the time in which nodes that are started together find
@@ -18,12 +19,12 @@ func TestAlone(t *testing.T) {
 		n := s.begin(0, 1)
 		go n.Seek(t.Context(), func() []string { return []string{n.host.addr.String(), "10.9.9.9:7946"} })
 		s.pause(4 * time.Second)
-		if len(n.lines) != 0 {
-			t.Errorf("%q", n.lines)
+		if told := n.told(""); len(told) != 0 {
+			t.Errorf("%q", told)
 		}
 		s.pause(time.Minute)
-		if told := n.told("no other node is found, the search goes on: 10.9.9.9:7946: "); len(told) != 1 || len(n.lines) != 1 {
-			t.Errorf("%q", n.lines)
+		if told := n.told("no other node is found, the search goes on: 10.9.9.9:7946: "); len(told) != 1 || len(n.told("")) != 1 {
+			t.Errorf("%q", n.told(""))
 		}
 	})
 }
@@ -31,12 +32,7 @@ func TestAlone(t *testing.T) {
 // TestWhyNotJoined: the log has the reason, and no lists and addresses of the library.
 func TestWhyNotJoined(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := l.Addr().String()
-	l.Close()
+	nobody := loopback.Refusing(t).String()
 	if _, err := startOn(t, 0, nil).Join(t.Context(), []string{nobody}); err == nil || err.Error() != nobody+": connection refused" {
 		t.Errorf("%v", err)
 	}

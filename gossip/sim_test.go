@@ -350,7 +350,7 @@ func (s *simulation) await(what string, limit time.Duration, holds func(*simNode
 	for _, n := range s.nodes {
 		for !holds(n) {
 			if time.Since(begin) > limit {
-				s.t.Fatalf("%s: not at node %d within %s\n%v", what, n.i, limit, n.lines)
+				s.t.Fatalf("%s: not at node %d within %s\n%v", what, n.i, limit, n.told(""))
 			}
 			time.Sleep(5 * time.Millisecond)
 		}

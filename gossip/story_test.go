@@ -87,7 +87,7 @@ func TestRestart(t *testing.T) {
 							t.Errorf("node %d: %q, want %q", n.i, got, want)
 						}
 						if m := n.Members()[1]; m.Boot != 2 || !m.Alive || n.Stats().Replayed != 0 || len(n.told("data folder")) != 0 {
-							t.Errorf("node %d: %+v\n%v", n.i, m, n.lines)
+							t.Errorf("node %d: %+v\n%v", n.i, m, n.told(""))
 						}
 					}
 				})
@@ -114,7 +114,7 @@ func TestRolledBack(t *testing.T) {
 			n = s.begin(1, 5)
 			join()
 			if a := s.nodes[0]; !a.has(idOf(1), 1, 1) || len(a.told("data folder")) != 1 {
-				t.Errorf("%+v\n%v", a.reports, a.lines)
+				t.Errorf("%+v\n%v", a.reports, a.told(""))
 			}
 		})
 	})
@@ -131,7 +131,7 @@ func TestWithoutPackets(t *testing.T) {
 			v.within(t, "one verdict by streams", 300*time.Millisecond, 3*time.Second)
 			for _, n := range s.nodes {
 				if !n.sees(5) || len(n.told("is UDP let through?")) != 1 || n.Stats().LostPackets == 0 {
-					t.Errorf("node %d: %+v\n%s", n.i, n.Stats(), strings.Join(n.lines, "\n"))
+					t.Errorf("node %d: %+v\n%s", n.i, n.Stats(), strings.Join(n.told(""), "\n"))
 				}
 			}
 		})

@@ -19,7 +19,7 @@ func refused(t *testing.T, n *testNode, counter func(Stats) uint64, times uint64
 	t.Helper()
 	eventually(t, "it is counted", func() bool { return counter(n.Stats()) >= times })
 	if lines := n.told(words); len(lines) != 1 {
-		t.Errorf("%d lines of the log have %q:\n%s", len(lines), words, strings.Join(n.lines, "\n"))
+		t.Errorf("%d lines of the log have %q:\n%s", len(lines), words, strings.Join(n.told(""), "\n"))
 	}
 }
 
@@ -82,11 +82,8 @@ func TestGarbage(t *testing.T) {
 		}
 	}
 	eventually(t, "all is counted", func() bool { return n.Stats().Strangers >= 8 })
-	n.mu.Lock()
-	lines := len(n.lines)
-	n.mu.Unlock()
-	if lines == 0 || lines > 6 {
-		t.Errorf("%d lines:\n%s", lines, strings.Join(n.lines, "\n"))
+	if lines := len(n.told("")); lines == 0 || lines > 6 {
+		t.Errorf("%d lines:\n%s", lines, strings.Join(n.told(""), "\n"))
 	}
 	other := startOn(t, 1, nil)
 	if _, err := other.Join(t.Context(), []string{n.Addr()}); err != nil {
@@ -176,7 +173,7 @@ func TestImpostors(t *testing.T) {
 			_, _ = twin.Join(t.Context(), []string{target.host.addr.String()})
 			s.pause(time.Second)
 			if n := len(target.told("claims to be node " + idOf(1))); n != 1 || target.Stats().Unknown == 0 {
-				t.Errorf("%d lines:\n%s", n, strings.Join(target.lines, "\n"))
+				t.Errorf("%d lines:\n%s", n, strings.Join(target.told(""), "\n"))
 			}
 			if m := target.Members()[1]; m.Addr != s.nodes[1].host.addr.String() || !m.Alive {
 				t.Errorf("node 1 is now %+v", m)
@@ -191,7 +188,7 @@ func TestImpostors(t *testing.T) {
 				t.Errorf("%+v, %d reports", got, target.count())
 			}
 			if len(target.told("copy of the data folder")) != 1 || len(target.told("malformed packet")) != 1 {
-				t.Errorf("%s", strings.Join(target.lines, "\n"))
+				t.Errorf("%s", strings.Join(target.told(""), "\n"))
 			}
 		})
 	})
@@ -232,7 +229,7 @@ func TestReplay(t *testing.T) {
 			}
 			s.pause(time.Second)
 			if !b.has(idOf(0), 1, 1) || b.Stats().Replayed == 0 || len(b.told("come again")) != 1 {
-				t.Errorf("%+v %+v\n%s", b.reports, b.Stats(), strings.Join(b.lines, "\n"))
+				t.Errorf("%+v %+v\n%s", b.reports, b.Stats(), strings.Join(b.told(""), "\n"))
 			}
 		})
 	})
