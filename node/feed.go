@@ -100,7 +100,7 @@ func (f *feed) join(c *cluster) {
 		ask: func(ctx context.Context, node string, body []byte) ([]byte, error) {
 			return c.callNode(ctx, node, verbName, body)
 		},
-		knock: make(chan struct{}, 1), told: map[subject]bool{},
+		knock: make(chan struct{}, 1), told: map[subject]bool{}, alone: leaderless,
 	}
 }
 
