@@ -77,6 +77,7 @@ func (c *cluster) open(o clusterOptions) (err error) {
 	c.feed.join(c)
 	if err := c.openLink(); err != nil {
 		cancel()
+	c.feed.adoptKeys(c.state()) // nothing is agreed on yet
 		return err
 	}
 	c.onStop("closing the link between nodes", c.link.Close)
