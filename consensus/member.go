@@ -44,16 +44,6 @@ func (s *State) Admits(id NodeID, publicKey []byte) bool {
 	return ok && !n.Removed && bytes.Equal(n.PublicKey, publicKey)
 }
 
-// Owner returns the node that has a name.
-func (s *State) Owner(name string) (NodeID, bool) {
-	for _, p := range s.nodes {
-		if p.Value.Name == name && !p.Value.Removed {
-			return p.Key, true
-		}
-	}
-	return "", false
-}
-
 // present counts the nodes that were not removed.
 func (s *State) present() int {
 	n := 0

@@ -44,16 +44,9 @@ func (w *walk) handle() {
 func (w *walk) host() request.Verdict {
 	r := &w.r
 	w.srv = w.site.def
-	raw := r.Head.Bytes(r.HostRaw)
-	if len(raw) > 0 {
-		host, _, ok := http1.NormalizeHost(r.Arena().Take(), raw)
-		if !ok {
-			w.enterServer()
-			r.LogError(errorlog.Info, "client sent invalid host header")
-			r.Reply.Close = true
-			return r.Reject(400)
-		}
-		r.Host = r.Arena().Copy(host)
+	r.Host = r.Head.Bytes(r.HostName)
+	if r.HostUpper {
+		r.Host = r.Arena().Keep(http1.AppendLower(r.Arena().Take(), r.Host))
 	}
 	w.srv = w.site.hosts.Find(r.Host, r)
 	w.enterServer()

@@ -97,7 +97,7 @@ func New(o Options) (*Balancer, error) {
 	b.jobs.New = func() any { return newJob() }
 	b.outputs.New = func() any { out := make([]byte, outputSize); return &out }
 	b.streams.New = func() any { return newStreamJob() }
-	b.clock.set(time.Now())
+	b.clock.set(time.Now(), b.serverToken)
 	go b.tick()
 	if o.Outlet != nil {
 		go b.tellNews()
@@ -336,7 +336,7 @@ func (b *Balancer) tick() {
 		case <-b.stop:
 			return
 		case now := <-t.C:
-			b.clock.set(now)
+			b.clock.set(now, b.serverToken)
 			if g := b.current.Load(); g != nil {
 				for _, z := range g.zones {
 					z.idle.Sweep()

@@ -41,6 +41,7 @@ type location struct {
 
 	defaultType      []byte
 	serverTokens     *variable.Text
+	usualToken       bool // it names weir and its version
 	keepaliveTimeout time.Duration
 	keepaliveHeader  []byte
 	rate, rateAfter  *variable.Text // nil: none
@@ -131,6 +132,8 @@ func (c *compiler) texts(l *location) error {
 		}
 		*t.to = x
 	}
+	token, static := l.serverTokens.Static()
+	l.usualToken = static && (string(token) == tokenOn || string(token) == tokenBuild)
 	return nil
 }
 

@@ -54,8 +54,11 @@ func (j *job) Begin() error {
 	j.c.keepFor = j.loc.keepaliveTimeout
 	j.c.WriteWithin(j.loc.conf.SendTimeout)
 	o := http1.HeadOptions{
-		Server: j.serverToken(), Date: j.c.b.clock.date(), Chunked: j.chunked, KeepAlive: j.keep,
-		KeepAliveValue: j.loc.keepaliveHeader,
+		Server: j.serverToken(), Chunked: j.chunked, KeepAlive: j.keep, KeepAliveValue: j.loc.keepaliveHeader,
+	}
+	now := j.c.b.clock.said.Load()
+	if o.Date = now.date; j.loc.usualToken {
+		o.Lead = now.lead
 	}
 	j.borrow()
 	j.out = http1.AppendReplyHead(j.out, r, &o)

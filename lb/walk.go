@@ -109,8 +109,11 @@ func (w *walk) finalize() {
 
 // serverToken is the value of the Server field.
 func (w *walk) serverToken() []byte {
+	if w.loc.usualToken {
+		return w.c.b.serverToken
+	}
 	switch token := w.loc.serverTokens.Value(&w.r); string(token) {
-	case "on", "build":
+	case tokenOn, tokenBuild: // by a variable
 		return w.c.b.serverToken
 	case "off":
 		return tokenOff
@@ -118,6 +121,9 @@ func (w *walk) serverToken() []byte {
 		return token
 	}
 }
+
+// The values of server_tokens that let weir tell its version.
+const tokenOn, tokenBuild = "on", "build"
 
 var tokenOff = []byte("weir")
 

@@ -14,7 +14,7 @@ func writeHead(dst, reason []byte, h *request.Head, without ...[]byte) []byte {
 	dst = append(append(dst, reason...), "\r\n"...)
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		if f.Skip || f.ID == request.FieldContentLength || f.ID == request.FieldTrailer || isListed(h.Name(f), without) {
+		if h.Skips(f) || f.ID == request.FieldContentLength || f.ID == request.FieldTrailer || isListed(h.Name(f), without) {
 			continue
 		}
 		dst = append(dst, h.Name(f)...)
@@ -77,7 +77,7 @@ func merged(stored []byte, news *request.Head) (head *request.Head, reason []byt
 		head.Add(old.Name(f), old.Value(f))
 	}
 	for i := range news.Fields {
-		if f := &news.Fields[i]; !f.Skip && !describesBody(f.ID) {
+		if f := &news.Fields[i]; !news.Skips(f) && !describesBody(f.ID) {
 			head.Add(news.Name(f), news.Value(f))
 		}
 	}

@@ -2,6 +2,9 @@ package http1
 
 import "github.com/weir-lb/weir/lb/request"
 
+// keepAlive is what most Connection fields say.
+const keepAlive = "keep-alive"
+
 // HasConnectionOption tells whether one of the Connection fields holds the
 // option, in any case (RFC 9110, 7.6.1).
 func HasConnectionOption(h *request.Head, option string) bool {
@@ -35,20 +38,24 @@ func SkipHopByHop(h *request.Head) {
 	if i := h.First(request.FieldConnection); i >= 0 {
 		for ; i < len(h.Fields); i++ {
 			if h.Fields[i].ID == request.FieldConnection {
-				h.Fields[i].Skip = true
 				skipNamed(h, h.Value(&h.Fields[i]))
 			}
 		}
 	}
-	h.SkipAll(request.FieldKeepAlive)
-	h.SkipAll(request.FieldProxyConnection)
-	h.SkipAll(request.FieldTE)
-	h.SkipAll(request.FieldTransferEncoding)
-	h.SkipAll(request.FieldUpgrade)
+	h.SkipEach(hopByHop)
 }
+
+// hopByHop are the fields that are meant for one connection only.
+var hopByHop = request.Set(
+	request.FieldConnection, request.FieldKeepAlive, request.FieldProxyConnection,
+	request.FieldTE, request.FieldTransferEncoding, request.FieldUpgrade,
+)
 
 // skipNamed marks every field that a Connection list names.
 func skipNamed(h *request.Head, list []byte) {
+	if string(list) == keepAlive { // which is skipped anyway
+		return
+	}
 	for len(list) > 0 {
 		var token []byte
 		token, list = nextToken(list)

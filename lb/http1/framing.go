@@ -22,6 +22,9 @@ import (
 func RequestFraming(r *request.Request) *request.Error {
 	b := &r.Body
 	b.Framing, b.Length, b.Expect = request.FramingNone, 0, false
+	if r.Head.Seen()&framingFields == 0 {
+		return nil
+	}
 	length, hasLength := r.Head.Get(request.FieldContentLength)
 	coding, hasCoding := r.Head.Get(request.FieldTransferEncoding)
 	switch {
@@ -46,6 +49,9 @@ func RequestFraming(r *request.Request) *request.Error {
 	b.Expect = b.Framing != request.FramingNone && expectsContinue(r)
 	return nil
 }
+
+// framingFields are those that tell of a body.
+var framingFields = request.Set(request.FieldContentLength, request.FieldTransferEncoding)
 
 // ReplyFraming decides where a reply's body ends, by RFC 9112, 6.3. verb is
 // the request's. length is -1 where it is not known beforehand; without a body
@@ -114,13 +120,17 @@ func KeepAliveWanted(r *request.Request) bool {
 
 // persistent applies the rule of RFC 9112, 9.3; "close" wins.
 func persistent(v request.Version, h *request.Head) bool {
-	if !h.Has(request.FieldConnection) {
+	value, ok := h.Get(request.FieldConnection)
+	switch {
+	case !ok:
 		return v >= request.HTTP11
+	case single(h, request.FieldConnection) && string(value) == keepAlive:
+		return true
 	}
 	if HasConnectionOption(h, "close") {
 		return false
 	}
-	return v >= request.HTTP11 || HasConnectionOption(h, "keep-alive")
+	return v >= request.HTTP11 || HasConnectionOption(h, keepAlive)
 }
 
 // parseLength reads a Content-Length (RFC 9110, 8.6): decimal digits only.
@@ -153,18 +163,22 @@ func expectsContinue(r *request.Request) bool {
 }
 
 // singleFields are those of which a second one makes a request ambiguous.
-var singleFields = [...]request.FieldID{
+var singleFields = request.Set(
 	request.FieldHost, request.FieldContentLength, request.FieldTransferEncoding,
 	request.FieldAuthorization, request.FieldExpect, request.FieldContentRange,
 	request.FieldIfModifiedSince, request.FieldIfUnmodifiedSince, request.FieldIfMatch,
 	request.FieldIfNoneMatch, request.FieldIfRange,
-}
+)
 
 // checkSingle refuses double fields, even with equal values: two readers may
 // choose differently (RFC 9110, 5.3; RFC 9112, 3.2 and 6.3).
 func checkSingle(h *request.Head) *request.Error {
-	for _, id := range singleFields {
-		if h.Has(id) && !single(h, id) {
+	double := h.Double() & singleFields
+	if double == 0 {
+		return nil
+	}
+	for i := range h.Fields {
+		if id := h.Fields[i].ID; double.Has(id) {
 			return duplicate(h, id)
 		}
 	}
@@ -182,15 +196,4 @@ func duplicate(h *request.Head, id request.FieldID) *request.Error {
 }
 
 // single tells whether a known field is there at most once.
-func single(h *request.Head, id request.FieldID) bool {
-	i := h.First(id)
-	if i < 0 {
-		return true
-	}
-	for _, f := range h.Fields[i+1:] {
-		if f.ID == id {
-			return false
-		}
-	}
-	return true
-}
+func single(h *request.Head, id request.FieldID) bool { return !h.Double().Has(id) }

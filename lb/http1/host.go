@@ -1,24 +1,33 @@
 package http1
 
-import "github.com/weir-lb/weir/lb/request"
+import (
+	"bytes"
 
-// checkHost checks Host and sets HostRaw (RFC 9112, 3.2). The host of an
-// absolute-form target, checked before, wins; Host must be right all the same.
+	"github.com/weir-lb/weir/lb/request"
+)
+
+// checkHost checks Host and sets HostRaw, HostName and HostUpper (RFC 9112, 3.2).
+// The host of an absolute-form target, checked before, wins; Host must be right
+// all the same.
 func checkHost(r *request.Request) *request.Error {
-	i := r.Head.First(request.FieldHost)
-	if i < 0 {
-		if r.Version >= request.HTTP11 {
-			return refuseHead(400, "client sent HTTP/1.1 request without \"Host\" header")
+	if i := r.Head.First(request.FieldHost); i >= 0 {
+		f := &r.Head.Fields[i]
+		name, upper := hostName(r.Head.Value(f))
+		if name == 0 {
+			return refuseHead(400, "client sent invalid host header")
 		}
-		return nil
+		if r.HostRaw.Len() == 0 || r.HostRaw == f.Value {
+			r.HostRaw = f.Value
+			r.HostName = request.Span{Off: f.Value.Off, End: f.Value.Off + uint32(name)}
+			r.HostUpper = upper
+			return nil
+		}
+	} else if r.Version >= request.HTTP11 {
+		return refuseHead(400, "client sent HTTP/1.1 request without \"Host\" header")
 	}
-	f := &r.Head.Fields[i]
-	if !validHost(r.Head.Value(f)) {
-		return refuseHead(400, "client sent invalid host header")
-	}
-	if r.HostRaw.Len() == 0 {
-		r.HostRaw = f.Value
-	}
+	name, upper := hostName(r.Head.Bytes(r.HostRaw))
+	r.HostName = request.Span{Off: r.HostRaw.Off, End: r.HostRaw.Off + uint32(name)}
+	r.HostUpper = upper
 	return nil
 }
 
@@ -28,42 +37,48 @@ func checkHost(r *request.Request) *request.Error {
 // already, host is a view of it, else it is appended to dst. ok is false for
 // what cannot be a host, user names included.
 func NormalizeHost(dst, raw []byte) (host, port []byte, ok bool) {
-	end, upper, ok := hostEnd(raw)
-	if !ok {
+	name, upper := hostName(raw)
+	if name == 0 {
 		return nil, nil, false
 	}
-	if end < len(raw) {
-		port = raw[end+1:]
-		if !allDigits(port) {
-			return nil, nil, false
-		}
-	}
-	host = raw[:end]
-	if host[end-1] == '.' {
-		host = host[:end-1]
-	}
-	if len(host) == 0 {
-		return nil, nil, false
+	rest := raw[name:]
+	if rest = bytes.TrimPrefix(rest, []byte(".")); len(rest) > 0 {
+		port = rest[1:]
 	}
 	if !upper {
-		return host, port, true
+		return raw[:name], port, true
 	}
-	from := len(dst)
+	return AppendLower(dst, raw[:name])[len(dst):], port, true
+}
+
+// AppendLower appends a host in lower case.
+func AppendLower(dst, host []byte) []byte {
 	for _, c := range host {
 		if 'A' <= c && c <= 'Z' {
 			c |= 0x20
 		}
 		dst = append(dst, c)
 	}
-	return dst[from:], port, true
+	return dst
+}
+
+// hostName tells how many bytes of a host with its port are the name, without
+// the final dot, and whether there are capitals among them; 0: it cannot be a
+// host.
+func hostName(raw []byte) (n int, upper bool) {
+	n, upper, ok := hostEnd(raw)
+	if !ok || n < len(raw) && !allDigits(raw[n+1:]) {
+		return 0, false
+	}
+	if raw[n-1] == '.' {
+		n--
+	}
+	return n, upper
 }
 
 func validHost(raw []byte) bool {
-	end, _, ok := hostEnd(raw)
-	if !ok || end == 1 && raw[0] == '.' {
-		return false
-	}
-	return end == len(raw) || allDigits(raw[end+1:])
+	n, _ := hostName(raw)
+	return n > 0
 }
 
 // hostEnd returns where the host ends: at the colon of the port or with raw.
@@ -72,25 +87,18 @@ func hostEnd(raw []byte) (end int, upper, ok bool) {
 	if len(raw) > 0 && raw[0] == '[' {
 		return literalEnd(raw)
 	}
-	dot := false
-	i := 0
-	for ; i < len(raw) && raw[i] != ':'; i++ {
-		c := raw[i]
-		if c == '.' {
-			if dot {
-				return 0, false, false
-			}
-			dot = true
-			continue
-		}
-		dot = false
-		class := byteClass[c]
-		if class&byteHost == 0 {
+	for i, c := range raw {
+		switch class := byteClass[c] & (byteHost | byteUpper); {
+		case class == byteHost:
+		case class == byteHost|byteUpper:
+			upper = true
+		case c == ':':
+			return i, upper, i > 0
+		case c != '.' || i > 0 && raw[i-1] == '.':
 			return 0, false, false
 		}
-		upper = upper || class&byteUpper != 0
 	}
-	return i, upper, i > 0
+	return len(raw), upper, len(raw) > 0
 }
 
 // literalEnd is hostEnd for an IPv6 address in brackets (RFC 3986, 3.2.2). Its

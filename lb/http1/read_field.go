@@ -44,6 +44,12 @@ func (f *fieldReader) read() fault {
 	total := upTo(f.start, f.lim.TotalSize, len(all))
 	for lines := 0; ; lines++ {
 		end := upTo(f.at, f.lim.FieldSize, total)
+		if lines < most {
+			if n := f.tidy(all[f.at:end]); n > 0 {
+				f.at += n
+				continue
+			}
+		}
 		next, flt := f.line(all[:end])
 		if flt == faultMore {
 			return f.lack()
@@ -74,7 +80,35 @@ func (f *fieldReader) lack() fault {
 	return faultMore
 }
 
-// line reads one line and returns where the next one begins; -1 when it was
+// tidy reads a line as most are, "Name: value" with CR LF, at the start of line,
+// and returns its length; 0, and nothing is done, where it is another, or not
+// all here.
+func (f *fieldReader) tidy(line []byte) int {
+	if len(line) == 0 || line[0] <= ' ' { // the end of the head, behind which a body would be searched in vain
+		return 0
+	}
+	colon := colonIn(line)
+	if len(line)-colon < 3 || line[colon+1] != ' ' || line[colon+2] <= ' ' {
+		return 0
+	}
+	value := colon + 2
+	end := skipText(line, value)
+	if len(line)-end < 2 || line[end] != '\r' || line[end+1] != '\n' || line[end-1] == ' ' {
+		return 0
+	}
+	id := request.Known(line[:colon])
+	if id == request.FieldOther && (colon == 0 || skipName(line[:colon], 0) < colon) {
+		return 0
+	}
+	at := uint32(f.at)
+	field := f.head.Next(id)
+	field.Name = request.Span{Off: at, End: at + uint32(colon)}
+	field.Value = request.Span{Off: at + uint32(value), End: at + uint32(end)}
+	field.LineEnd = at + uint32(end) + 2
+	return end + 2
+}
+
+// line reads one line of any kind and returns where the next one begins; -1 when it was
 // the empty line, behind which f.at then stands.
 func (f *fieldReader) line(buf []byte) (next int, flt fault) {
 	if f.at >= len(buf) {

@@ -35,6 +35,11 @@ func (l *requestLine) parse(r *request.Request) fault {
 
 func (l *requestLine) method(r *request.Request) fault {
 	i := l.at
+	if rest := l.buf[i:]; len(rest) > 4 && string(rest[:4]) == "GET " {
+		r.Method, r.Verb = request.Span{Off: uint32(i), End: uint32(i + 3)}, request.VerbGet
+		l.at = i + 4
+		return faultNone
+	}
 	for i < len(l.buf) && byteClass[l.buf[i]]&byteMethod != 0 {
 		i++
 	}
@@ -118,6 +123,11 @@ func (l *requestLine) version(r *request.Request) fault {
 		return faultMore
 	}
 	v = v[:versionLength]
+	if string(v) == "HTTP/1.1" {
+		r.Version = request.HTTP11
+		l.at += versionLength
+		return faultNone
+	}
 	if string(v[:5]) != "HTTP/" || v[5] < '1' || v[5] > '9' || v[6] != '.' || !isDigit(v[7]) {
 		return faultLine
 	}

@@ -46,13 +46,15 @@ const statusEnd = 12
 // before it, is common and harmless.
 func (l *ReplyLine) parse(buf []byte) (at int, flt fault) {
 	head := buf[:min(len(buf), statusEnd)]
-	for i, c := range head {
-		if !statusByte(i, c) {
-			return 0, faultLine
+	if len(head) < statusEnd || string(head[:9]) != "HTTP/1.1 " || !isDigit(head[11]) || !isDigit(head[10]) || !statusByte(9, head[9]) {
+		for i, c := range head {
+			if !statusByte(i, c) {
+				return 0, faultLine
+			}
 		}
-	}
-	if len(head) < statusEnd {
-		return 0, faultMore
+		if len(head) < statusEnd {
+			return 0, faultMore
+		}
 	}
 	l.Version = request.HTTP11
 	if head[7] == '0' {

@@ -3,7 +3,7 @@ package http1
 import "github.com/weir-lb/weir/lb/request"
 
 // ParseRequest parses the head of a request at the start of buf (RFC 9112, 2
-// and 3) into r: Head, Line, Method, Target, Scheme, HostRaw, Version, Length,
+// and 3) into r: Head, Line, Method, Target, Scheme, the host, Version, Length,
 // Verb and the framing of Body. n is the number of bytes of the head with the
 // empty lines that came before it; 0 means that more bytes are needed, and the
 // call is made again with all of them. Spans refer to buf.

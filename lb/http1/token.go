@@ -116,22 +116,40 @@ func skipText(b []byte, i int) int { return skipFrom(b, i, 0x20) }
 // byte or a space, or len(b).
 func skipVisible(b []byte, i int) int { return skipFrom(b, i, 0x21) }
 
-// skipFrom looks for a byte below low, or 0x7f, eight bytes at a time. In each
-// mask the lowest bit that is set is exact; only bits above it may be wrong,
-// because a subtraction borrows upwards.
+// skipFrom looks for a byte below low, or 0x7f, eight bytes at a time. In a
+// mask the lowest bit that is set may be wrong only because 1 was carried from
+// a 0xff below it: then the rest is searched byte by byte.
 func skipFrom(b []byte, i int, low byte) int {
+	rest := b[i:]
 	lows := eachByte * uint64(low)
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		y := x ^ eachByte*0x7f
-		if m := ((x-lows)&^x | (y-eachByte)&^y) & (eachByte << 7); m != 0 {
-			return i + bits.TrailingZeros64(m)>>3
+	n := 0
+	for ; n <= len(rest)-8; n += 8 {
+		x := binary.LittleEndian.Uint64(rest[n:])
+		if m := ((x - lows) | (x + eachByte)) &^ x & (eachByte << 7); m != 0 {
+			n += bits.TrailingZeros64(m) >> 3
+			break
 		}
 	}
-	for i < len(b) && b[i] >= low && b[i] != 0x7f {
-		i++
+	for n < len(rest) && rest[n] >= low && rest[n] != 0x7f {
+		n++
 	}
-	return i
+	return i + n
+}
+
+// colonIn returns the index of the first colon, or len(b). The lowest bit of
+// each mask is exact.
+func colonIn(b []byte) int {
+	n := 0
+	for ; n <= len(b)-8; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:]) ^ eachByte*':'
+		if m := (x - eachByte) &^ x & (eachByte << 7); m != 0 {
+			return n + bits.TrailingZeros64(m)>>3
+		}
+	}
+	for n < len(b) && b[n] != ':' {
+		n++
+	}
+	return n
 }
 
 // skipName returns the index of the first byte from i on that is no letter,
@@ -140,19 +158,21 @@ func skipFrom(b []byte, i int, low byte) int {
 // nothing spreads to a neighbour.
 func skipName(b []byte, i int) int {
 	const high = eachByte << 7
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
+	rest := b[i:]
+	n := 0
+	for ; n <= len(rest)-8; n += 8 {
+		x := binary.LittleEndian.Uint64(rest[n:])
 		y := x &^ high
 		z := y | eachByte*0x20
 		letter := (z + eachByte*(0x80-'a')) &^ (z + eachByte*(0x7f-'z'))
 		digit := (y + eachByte*(0x80-'0')) &^ (y + eachByte*(0x7f-'9'))
 		hyphen := ^((y ^ eachByte*'-') + eachByte*0x7f)
 		if m := ^(letter | digit | hyphen) | x; m&high != 0 {
-			return i + bits.TrailingZeros64(m&high)>>3
+			return i + n + bits.TrailingZeros64(m&high)>>3
 		}
 	}
-	for i < len(b) && nameClass[b[i]] == 0 {
-		i++
+	for n < len(rest) && nameClass[rest[n]] == 0 {
+		n++
 	}
-	return i
+	return i + n
 }

@@ -11,6 +11,7 @@ import (
 type HeadOptions struct {
 	Server []byte // value of Server; empty: none
 	Date   []byte // value of Date, made by the caller once a second
+	Lead   []byte // the lines of both made ready by AppendLead; empty: they are made anew
 	// Chunked announces the chunked coding; Reply.Length is then not written.
 	Chunked bool
 	// KeepAlive tells whether the connection stays open after the reply.
@@ -29,11 +30,10 @@ func AppendReplyHead(dst []byte, r *request.Request, o *HeadOptions) []byte {
 	p := &r.Reply
 	h := replyHeadOf(p)
 	dst = appendStatusLine(dst, p.Status, p.Reason)
-	if len(o.Server) > 0 && !h.Kept(request.FieldServer) {
-		dst = appendField(dst, "Server", o.Server)
-	}
-	if len(o.Date) > 0 && !h.Kept(request.FieldDate) {
-		dst = appendField(dst, "Date", o.Date)
+	if len(o.Lead) > 0 && !h.Kept(request.FieldServer) && !h.Kept(request.FieldDate) {
+		dst = append(dst, o.Lead...)
+	} else {
+		dst = appendOrigin(dst, h, o)
 	}
 	if p.ContentType != nil && !h.Kept(request.FieldContentType) {
 		dst = appendField(dst, "Content-Type", p.ContentType)
@@ -63,6 +63,23 @@ func AppendReplyHead(dst []byte, r *request.Request, o *HeadOptions) []byte {
 	return append(dst, "\r\n"...)
 }
 
+// appendOrigin appends the lines of Server and Date, each that has a value and of
+// which the upstream's head, if there is one, keeps none.
+func appendOrigin(dst []byte, h *request.Head, o *HeadOptions) []byte {
+	if len(o.Server) > 0 && !h.Kept(request.FieldServer) {
+		dst = appendField(dst, "Server", o.Server)
+	}
+	if len(o.Date) > 0 && !h.Kept(request.FieldDate) {
+		dst = appendField(dst, "Date", o.Date)
+	}
+	return dst
+}
+
+// AppendLead appends the lines of Server and Date as HeadOptions.Lead takes them.
+func AppendLead(dst, server, date []byte) []byte {
+	return appendOrigin(dst, nil, &HeadOptions{Server: server, Date: date})
+}
+
 // AppendInterimHead appends a reply before the final one (RFC 9110, 15.2),
 // with the fields of h that are not skipped; h may be nil.
 func AppendInterimHead(dst []byte, status int, h *request.Head) []byte {
@@ -87,14 +104,15 @@ func replyHeadOf(p *request.Reply) *request.Head {
 	if h == nil {
 		return nil
 	}
-	h.SkipAll(request.FieldConnection)
-	h.SkipAll(request.FieldKeepAlive)
-	h.SkipAll(request.FieldTransferEncoding)
+	h.SkipEach(ownConnection)
 	if p.Status != 101 {
 		h.SkipAll(request.FieldUpgrade)
 	}
 	return h
 }
+
+// ownConnection are fields that weir writes by itself where they are needed.
+var ownConnection = request.Set(request.FieldConnection, request.FieldKeepAlive, request.FieldTransferEncoding)
 
 // statusOK is the most frequent line.
 const statusOK = "HTTP/1.1 200 OK\r\n"
@@ -102,14 +120,14 @@ const statusOK = "HTTP/1.1 200 OK\r\n"
 // appendStatusLine appends the line; weir always speaks HTTP/1.1 (RFC 9112,
 // 2.3). A code without a reason keeps the space before it.
 func appendStatusLine(dst []byte, status int, reason []byte) []byte {
-	if status == 200 && reason == nil {
+	if status == 200 && (reason == nil || string(reason) == "OK") {
 		return append(dst, statusOK...)
 	}
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(status), 10)
 	dst = append(dst, ' ')
 	if reason != nil {
-		dst = appendClean(dst, reason)
+		dst = AppendClean(dst, reason)
 	} else {
 		dst = append(dst, StatusText(status)...)
 	}
@@ -175,13 +193,13 @@ func appendField[T string | []byte](dst []byte, name T, value []byte) []byte {
 		}
 	}
 	dst = append(dst, ": "...)
-	dst = appendClean(dst, value)
+	dst = AppendClean(dst, value)
 	return append(dst, "\r\n"...)
 }
 
-// appendClean appends a value; bytes that would end it become spaces (RFC
+// AppendClean appends the value of a field; bytes that would end it become spaces (RFC
 // 9110, 5.5).
-func appendClean(dst, value []byte) []byte {
+func AppendClean(dst, value []byte) []byte {
 	from := len(dst)
 	dst = append(dst, value...)
 	for i := skipText(dst, from); i < len(dst); i = skipText(dst, i+1) {

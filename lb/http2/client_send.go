@@ -55,7 +55,7 @@ func (s *ClientStream) WriteTrailers(h *request.Head) error {
 	var room [FrameHeadSize]byte
 	c.out = c.encoder.Begin(append(c.out, room[:]...))
 	for i := range h.Fields {
-		if f := &h.Fields[i]; !f.Skip {
+		if f := &h.Fields[i]; !h.Skips(f) {
 			c.scratch = appendLower(c.scratch[:0], h.Name(f))
 			c.out = c.encoder.Append(c.out, c.scratch, h.Value(f))
 		}

@@ -186,23 +186,23 @@ func (w *blockWriter) reply(p *request.Reply, o *HeadOptions) {
 // skipConnection marks what only a connection of HTTP/1 knows (RFC 9113,
 // 8.2.2), and the length, which is written from the reply.
 func skipConnection(h *request.Head) {
-	if h == nil {
-		return
-	}
-	for _, id := range [...]request.FieldID{
-		request.FieldConnection, request.FieldKeepAlive, request.FieldProxyConnection, request.FieldTransferEncoding,
-		request.FieldUpgrade, request.FieldContentLength,
-	} {
-		h.SkipAll(id)
+	if h != nil {
+		h.SkipEach(notHere)
 	}
 }
+
+// notHere are the fields that skipConnection marks.
+var notHere = request.Set(
+	request.FieldConnection, request.FieldKeepAlive, request.FieldProxyConnection, request.FieldTransferEncoding,
+	request.FieldUpgrade, request.FieldContentLength,
+)
 
 // fields appends the fields of a head that are not skipped.
 func (w *blockWriter) fields(h *request.Head) {
 	c := w.s.c
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		if f.Skip {
+		if h.Skips(f) {
 			continue
 		}
 		c.name = appendLower(c.name[:0], h.Name(f))

@@ -17,17 +17,28 @@ func (d *delivery) filter() {
 	head := &r.Upstream
 	r.Reply.Head = head
 	r.Reply.Hurry = !h.Buffering
+	if head.Seen()&minded != 0 {
+		d.mind(head)
+	}
+	h.hide.skip(head)
+	head.SkipAll(request.FieldContentLength) // written from Reply.Length
+}
+
+// minded are the fields of replies that are rewritten or acted upon.
+var minded = request.Set(
+	request.FieldLocation, request.FieldRefresh, request.FieldSetCookie,
+	request.FieldXAccelBuffering, request.FieldXAccelLimitRate,
+)
+
+// mind rewrites the fields that name the upstream, and does what others ask for.
+func (d *delivery) mind(head *request.Head) {
+	h, r := &d.h.rules, d.r
 	for i := range head.Fields {
 		f := &head.Fields[i]
-		if f.Skip {
+		if head.Skips(f) {
 			continue
 		}
-		if h.hide.has(head, f) {
-			f.Skip = true
-		}
 		switch f.ID {
-		case request.FieldContentLength:
-			f.Skip = true // written from Reply.Length
 		case request.FieldLocation, request.FieldRefresh:
 			d.redirect(f)
 		case request.FieldSetCookie:

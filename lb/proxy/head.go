@@ -13,18 +13,19 @@ import (
 type setField struct {
 	name  string
 	lead  []byte // "Name: "
+	line  []byte // the whole line, where the value is without variables; else nil
 	value *variable.Text
 }
 
 // fieldSet is a set of field names: the known ones as bits, others by name.
 type fieldSet struct {
-	known uint64
+	known request.FieldSet
 	other [][]byte
 }
 
 func (s *fieldSet) add(name string) {
 	if id := request.Known([]byte(name)); id != request.FieldOther {
-		s.known |= 1 << id
+		s.known |= request.Set(id)
 		return
 	}
 	s.other = append(s.other, []byte(name))
@@ -32,7 +33,7 @@ func (s *fieldSet) add(name string) {
 
 func (s *fieldSet) remove(name string) {
 	if id := request.Known([]byte(name)); id != request.FieldOther {
-		s.known &^= 1 << id
+		s.known &^= request.Set(id)
 		return
 	}
 	kept := s.other[:0:0]
@@ -44,21 +45,18 @@ func (s *fieldSet) remove(name string) {
 	s.other = kept
 }
 
-func (s *fieldSet) has(h *request.Head, f *request.Field) bool {
-	if f.ID != request.FieldOther {
-		return s.known&(1<<f.ID) != 0
-	}
+// skip marks the fields of the set as not to be written on.
+func (s *fieldSet) skip(h *request.Head) {
+	h.SkipEach(s.known)
 	for _, name := range s.other {
-		if request.EqualFold(name, h.Name(f)) {
-			return true
-		}
+		h.SkipName(name)
 	}
-	return false
 }
 
 // ownFields of a request are made anew for the peer, whatever the client sent.
-const ownFields = 1<<request.FieldHost | 1<<request.FieldContentLength | 1<<request.FieldExpect |
-	1<<request.FieldHTTP2Settings
+var ownFields = request.Set(
+	request.FieldHost, request.FieldContentLength, request.FieldExpect, request.FieldHTTP2Settings,
+)
 
 // writeHead writes request line and fields into x.out, in the form of HTTP/1
 // whatever the peer speaks.
@@ -93,17 +91,16 @@ func (x *exchange) appendSet(dst []byte) []byte {
 	r, h := x.r, x.h
 	for i := range h.set {
 		f := &h.set[i]
-		at := len(dst)
-		dst = append(dst, f.lead...)
-		start := len(dst)
-		dst = f.value.Append(dst, r)
-		if len(dst) == start { // an empty value removes the field
-			dst = dst[:at]
+		if f.line != nil {
+			dst = append(dst, f.line...)
 			continue
 		}
-		if !f.safe() {
-			neutralise(dst[start:])
+		value := f.value.Value(r)
+		if len(value) == 0 { // which removes the field
+			continue
 		}
+		dst = append(dst, f.lead...)
+		dst = http1.AppendClean(dst, value) // it may hold decoded bytes of the client's target
 		dst = append(dst, "\r\n"...)
 	}
 	return dst
@@ -117,22 +114,6 @@ func isMethod(value []byte) bool {
 		}
 	}
 	return len(value) > 0
-}
-
-// safe tells that a value is the operator's own text.
-func (f *setField) safe() bool {
-	_, static := f.value.Static()
-	return static
-}
-
-// neutralise replaces what could end a field's line by spaces: values may hold
-// decoded bytes of the client's target.
-func neutralise(value []byte) {
-	for i, c := range value {
-		if c == '\r' || c == '\n' || c == 0 {
-			value[i] = ' '
-		}
-	}
 }
 
 // writeFraming tells the peer how long the body is.
@@ -150,17 +131,22 @@ func (x *exchange) writeFraming(dst []byte) []byte {
 
 // conditional are the fields that a cache keeps from the upstream, since it
 // answers them itself from the whole reply.
-const conditional = 1<<request.FieldIfMatch | 1<<request.FieldIfModifiedSince | 1<<request.FieldIfNoneMatch |
-	1<<request.FieldIfRange | 1<<request.FieldIfUnmodifiedSince | 1<<request.FieldRange
+var conditional = request.Set(
+	request.FieldIfMatch, request.FieldIfModifiedSince, request.FieldIfNoneMatch,
+	request.FieldIfRange, request.FieldIfUnmodifiedSince, request.FieldRange,
+)
 
 // writeWish writes what a cache asks for, unless proxy_set_header decides.
 func (x *exchange) writeWish(dst []byte) []byte {
 	w := &x.r.Wish
+	if w.ETag == nil && w.LastModified == nil && w.Range == nil {
+		return dst
+	}
 	for _, f := range [...]struct {
 		id    request.FieldID
 		value []byte
 	}{{request.FieldIfNoneMatch, w.ETag}, {request.FieldIfModifiedSince, w.LastModified}, {request.FieldRange, w.Range}} {
-		if f.value == nil || x.h.strip.known&(1<<f.id) != 0 {
+		if f.value == nil || x.h.strip.known.Has(f.id) {
 			continue
 		}
 		dst = append(dst, f.id.String()...)
@@ -174,14 +160,11 @@ func (x *exchange) writeWish(dst []byte) []byte {
 // choose marks which of the client's fields stay behind.
 func (x *exchange) choose() {
 	head := &x.r.Head
-	for i := range head.Fields {
-		head.Fields[i].Skip = false
-	}
+	head.SkipNone()
 	http1.SkipHopByHop(head)
-	for i := range head.Fields {
-		if f := &head.Fields[i]; !f.Skip {
-			f.Skip = x.h.strip.has(head, f) || x.r.Wish.Whole && conditional&(1<<f.ID) != 0
-		}
+	x.h.strip.skip(head)
+	if x.r.Wish.Whole {
+		head.SkipEach(conditional)
 	}
 }
 

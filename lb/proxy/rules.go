@@ -40,13 +40,13 @@ func (c *compiler) rules(conf *config.Location) rules {
 // hidden are the fields of a reply that concern weir and the upstream only.
 func hidden(ps *config.ProxySettings, grpc bool) (hide fieldSet) {
 	if !grpc {
-		hide.known |= 1 << request.FieldXPad
+		hide.known |= request.Set(request.FieldXPad)
 	}
 	for _, id := range []request.FieldID{
 		request.FieldDate, request.FieldServer, request.FieldXAccelExpires,
 		request.FieldXAccelRedirect, request.FieldXAccelLimitRate, request.FieldXAccelBuffering, request.FieldXAccelCharset,
 	} {
-		hide.known |= 1 << id
+		hide.known |= request.Set(id)
 	}
 	for _, name := range ps.HideHeaders {
 		hide.add(name)

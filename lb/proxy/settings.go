@@ -183,7 +183,11 @@ func (c *compiler) setFields(ps *config.ProxySettings) (set []setField, strip fi
 			request.Known([]byte(s.Name)) == request.FieldTransferEncoding {
 			continue // framing is never the operator's to set
 		}
-		set = append(set, setField{name: s.Name, lead: []byte(s.Name + ": "), value: c.text(s.Value)})
+		f := setField{name: s.Name, lead: []byte(s.Name + ": "), value: c.text(s.Value)}
+		if value, static := f.value.Static(); static { // the operator's own text
+			f.line = append(append(slices.Clone(f.lead), value...), "\r\n"...)
+		}
+		set = append(set, f)
 	}
 	return set, strip
 }

@@ -12,7 +12,7 @@ type Field struct {
 	Name, Value Span
 	LineEnd     uint32  // where the field's line ends, its line end included
 	ID          FieldID // which of the known names it bears, or FieldOther
-	Skip        bool    // not to be written on: hop by hop, hidden or replaced
+	Skip        bool    // not to be written on; see Head.Skips
 }
 
 // Head is the ordered list of header fields of a message, as spans of the
@@ -23,18 +23,35 @@ type Head struct {
 	Fields []Field
 	// CRLF tells that every line ends in CR LF with the value directly before
 	// it, so that lines may be copied as they are.
-	CRLF  bool
-	first [fieldCount]uint16 // 1 + index of the first field of a known name
+	CRLF bool
+	// The known names that are there, and those that are there more than once.
+	seen, double FieldSet
+	skip         FieldSet           // known names of which no field is written on
+	first        [fieldCount]uint16 // index of the first field of each name in seen
 }
+
+// FieldSet is a set of known names; bit n stands for FieldID n.
+type FieldSet uint64
+
+// Set returns the set of the names given.
+func Set(ids ...FieldID) (s FieldSet) {
+	for _, id := range ids {
+		s |= id.bit()
+	}
+	return s
+}
+
+// Has tells whether a name is in the set.
+func (s FieldSet) Has(id FieldID) bool { return s&id.bit() != 0 }
+
+func (id FieldID) bit() FieldSet { return 1 << (id & 63) }
 
 // Reset empties the head and gives it the buffer that spans refer to.
 func (h *Head) Reset(buf []byte) {
 	h.Buf = buf
 	h.CRLF = true
-	if len(h.Fields) > 0 {
-		h.Fields = h.Fields[:0]
-		h.first = [fieldCount]uint16{}
-	}
+	h.Fields = h.Fields[:0]
+	h.seen, h.double, h.skip = 0, 0, 0
 }
 
 // Bytes returns the bytes of a span.
@@ -47,11 +64,32 @@ func (h *Head) Name(f *Field) []byte { return h.Bytes(f.Name) }
 func (h *Head) Value(f *Field) []byte { return h.Bytes(f.Value) }
 
 // Append adds a field whose bytes already stand in the buffer.
-func (h *Head) Append(f Field) {
-	h.Fields = append(h.Fields, f)
-	if f.ID != FieldOther && h.first[f.ID] == 0 {
-		h.first[f.ID] = uint16(len(h.Fields))
+func (h *Head) Append(f Field) { *h.Next(f.ID) = f }
+
+// Next adds a field of that name, or FieldOther, for the caller to fill in the
+// rest: its bytes already stand in the buffer.
+func (h *Head) Next(id FieldID) *Field {
+	n := len(h.Fields)
+	if n == cap(h.Fields) {
+		h.Fields = append(h.Fields, Field{})
 	}
+	h.Fields = h.Fields[:n+1]
+	if id != FieldOther {
+		h.note(id, n)
+	}
+	f := &h.Fields[n]
+	f.ID, f.Skip = id, false
+	return f
+}
+
+// note remembers where the first field of a name is.
+func (h *Head) note(id FieldID, at int) {
+	if h.seen.Has(id) {
+		h.double |= id.bit()
+		return
+	}
+	h.seen |= id.bit()
+	h.first[id] = uint16(at)
 }
 
 // Add appends a field with new bytes, written behind the buffer's contents.
@@ -72,28 +110,32 @@ func addField[T string | []byte](h *Head, name, value T) {
 }
 
 // Has tells whether a field of a known name is there.
-func (h *Head) Has(id FieldID) bool { return h.first[id] != 0 }
+func (h *Head) Has(id FieldID) bool { return h.seen.Has(id) }
+
+// Seen returns the known names that are there.
+func (h *Head) Seen() FieldSet { return h.seen }
+
+// Double returns the known names that are there more than once.
+func (h *Head) Double() FieldSet { return h.double }
 
 // Get returns the value of the first field of a known name.
 func (h *Head) Get(id FieldID) ([]byte, bool) {
-	i := h.first[id]
-	if i == 0 {
+	if !h.seen.Has(id) {
 		return nil, false
 	}
-	return h.Value(&h.Fields[i-1]), true
+	return h.Value(&h.Fields[h.first[id]]), true
 }
 
 // Kept tells whether a field of a known name is there that will be written on.
 // A nil head has none.
 func (h *Head) Kept(id FieldID) bool {
-	if h == nil {
+	if h == nil || !h.seen.Has(id) || h.skip.Has(id) {
 		return false
 	}
-	i := h.First(id)
-	if i < 0 {
-		return false
+	if !h.double.Has(id) {
+		return !h.Fields[h.first[id]].Skip
 	}
-	for ; i < len(h.Fields); i++ {
+	for i := int(h.first[id]); i < len(h.Fields); i++ {
 		if f := &h.Fields[i]; f.ID == id && !f.Skip {
 			return true
 		}
@@ -101,8 +143,17 @@ func (h *Head) Kept(id FieldID) bool {
 	return false
 }
 
+// Skips tells whether a field is not to be written on: hop by hop, hidden or
+// replaced.
+func (h *Head) Skips(f *Field) bool { return f.Skip || h.skip.Has(f.ID) }
+
 // First returns the index of the first field of a known name, or -1.
-func (h *Head) First(id FieldID) int { return int(h.first[id]) - 1 }
+func (h *Head) First(id FieldID) int {
+	if !h.seen.Has(id) {
+		return -1
+	}
+	return int(h.first[id])
+}
 
 // Find returns the value of the first field of that name, in any case.
 func (h *Head) Find(name []byte) ([]byte, bool) {
@@ -118,15 +169,16 @@ func (h *Head) Find(name []byte) ([]byte, bool) {
 }
 
 // SkipAll marks every field of a known name as not to be written on.
-func (h *Head) SkipAll(id FieldID) {
-	i := h.First(id)
-	if i < 0 {
-		return
-	}
-	for ; i < len(h.Fields); i++ {
-		if h.Fields[i].ID == id {
-			h.Fields[i].Skip = true
-		}
+func (h *Head) SkipAll(id FieldID) { h.skip |= id.bit() }
+
+// SkipEach is SkipAll for several names.
+func (h *Head) SkipEach(ids FieldSet) { h.skip |= ids }
+
+// SkipNone takes all marks back.
+func (h *Head) SkipNone() {
+	h.skip = 0
+	for i := range h.Fields {
+		h.Fields[i].Skip = false
 	}
 }
 
@@ -151,13 +203,13 @@ func (h *Head) AppendFields(dst []byte) []byte {
 		return h.appendEach(dst)
 	}
 	for i := 0; i < len(h.Fields); {
-		if h.Fields[i].Skip {
+		if h.Skips(&h.Fields[i]) {
 			i++
 			continue
 		}
 		from := h.Fields[i].Name.Off
 		end := h.Fields[i].LineEnd
-		for i++; i < len(h.Fields) && !h.Fields[i].Skip && h.Fields[i].Name.Off == end; i++ {
+		for i++; i < len(h.Fields) && !h.Skips(&h.Fields[i]) && h.Fields[i].Name.Off == end; i++ {
 			end = h.Fields[i].LineEnd
 		}
 		dst = append(dst, h.Buf[from:end]...)
@@ -169,7 +221,7 @@ func (h *Head) AppendFields(dst []byte) []byte {
 func (h *Head) appendEach(dst []byte) []byte {
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		if f.Skip {
+		if h.Skips(f) {
 			continue
 		}
 		dst = append(dst, h.Name(f)...)

@@ -4,11 +4,12 @@ package request
 // never changed.
 var knownTable = makeKnownTable()
 
-const knownSize = 512
+const knownSize = 256 // a power of two
 
-func knownHash(name []byte) uint {
+// knownHash gives no two of the known names the same place.
+func knownHash(name []byte) uint8 {
 	n := len(name)
-	return (uint(n)*7 + uint(name[0]|0x20)*31 + uint(name[n-1]|0x20)*17 + uint(name[n/2]|0x20)*101) % knownSize
+	return uint8(n)*100 + (name[0]|0x20)*87 + (name[n-1]|0x20)*95 + (name[n>>1]|0x20)*48
 }
 
 // makeKnownTable places every name in the first free place behind its hash.
@@ -16,7 +17,7 @@ func makeKnownTable() (t [knownSize]FieldID) {
 	for id := FieldOther + 1; id < fieldCount; id++ {
 		at := knownHash([]byte(fieldNames[id]))
 		for t[at] != FieldOther {
-			at = (at + 1) % knownSize
+			at++
 		}
 		t[at] = id
 	}
@@ -29,7 +30,7 @@ func Known(name []byte) FieldID {
 	if len(name) < 2 {
 		return FieldOther
 	}
-	for at := knownHash(name); ; at = (at + 1) % knownSize {
+	for at := knownHash(name); ; at++ {
 		id := knownTable[at]
 		if id == FieldOther {
 			return FieldOther

@@ -96,9 +96,13 @@ type Facts struct {
 	Target  Span // the request target's path and query ($request_uri)
 	Scheme  Span // of an absolute-form target, else empty
 	HostRaw Span // host (and port) of an absolute-form target, or of Host
-	Version Version
-	Length  int64 // bytes of line and head
-	Verb    Verb  // the method, where it is one that weir treats in a special way
+	// HostName is the name in HostRaw, without port and final dot; HostUpper
+	// tells that it has capitals.
+	HostName  Span
+	HostUpper bool
+	Version   Version
+	Length    int64 // bytes of line and head
+	Verb      Verb  // the method, where it is one that weir treats in a special way
 
 	// Where it goes; set by routing.
 	Host       []byte // lower case, no port ($host)

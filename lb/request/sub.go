@@ -35,7 +35,7 @@ func (r *Request) Sub() *Request {
 
 // copyFrom makes h a copy of another head, with memory of its own.
 func (h *Head) copyFrom(o *Head) {
-	*h = Head{Buf: bytes.Clone(o.Buf), CRLF: o.CRLF, first: o.first}
+	*h = Head{Buf: bytes.Clone(o.Buf), CRLF: o.CRLF, seen: o.seen, double: o.double, skip: o.skip, first: o.first}
 	h.Fields = append(h.Fields, o.Fields...)
 }
 

@@ -73,7 +73,7 @@ func (n *fieldName) collect(h *Head, j *joiner, skipped bool) {
 	}
 	for i := from; i < len(h.Fields); i++ {
 		f := &h.Fields[i]
-		if f.ID == n.id && (skipped || !f.Skip) && (n.id != FieldOther || n.matches(h.Name(f))) {
+		if f.ID == n.id && (skipped || !h.Skips(f)) && (n.id != FieldOther || n.matches(h.Name(f))) {
 			j.add(h.Value(f))
 		}
 	}

@@ -1,17 +1,20 @@
 package upstream
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/weir-lb/weir/cluster-test/golden"
 )
+
+var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.txt")
 
 // TestScripts runs testdata/*.txt. A line is a command, a comment (#), or,
 // beginning with "=", what the command above it must answer:
@@ -30,7 +33,28 @@ import (
 //
 // FACTs of a request are key=K, ip=A and hint=H.
 func TestScripts(t *testing.T) {
-	golden.Scripts(t, "testdata/*.txt", runScript)
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := runScript(t, string(text))
+			if *update {
+				err = os.WriteFile(file, []byte(got), 0o644)
+			} else if got != string(text) {
+				t.Errorf("%s differs; got\n%s", file, got)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
 }
 
 // script is the state of one run.

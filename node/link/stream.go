@@ -18,8 +18,7 @@ type Conn struct {
 	*tls.Conn
 	link  *Link
 	peer  Peer
-	admit func(Peer) error // whether the node at the other end may go on
-	waits time.Time        // since when it waits for the next call
+	waits time.Time // since when it waits for the next call
 }
 
 // Peer is the node at the other end.
@@ -113,7 +112,7 @@ func (l *Link) dial(ctx context.Context, addr, protocol string) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node at %s: %w", addr, err)
 	}
-	c := &Conn{link: l, admit: l.o.Admit}
+	c := &Conn{link: l}
 	c.Conn = tls.Client(raw, l.tlsConfig(&c.peer, protocol))
 	if err := l.meet(ctx, c, addr); err != nil {
 		return nil, errors.Join(fmt.Errorf("node at %s: %w", addr, err), closeQuietly(raw))
@@ -132,7 +131,7 @@ func (l *Link) meet(ctx context.Context, c *Conn, addr string) error {
 	if err := c.HandshakeContext(ctx); err != nil {
 		return err
 	}
-	if err := c.admit(c.peer); err != nil {
+	if err := l.o.Admit(c.peer); err != nil {
 		return fmt.Errorf("it is node %s: %w", c.peer.ID, err)
 	}
 	deadline, _ := ctx.Deadline()
