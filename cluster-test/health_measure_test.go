@@ -24,9 +24,9 @@ func cpuTime(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestMeasureHealthChecks: a thousand servers, each asked every five seconds, cost no more than 3 % of one processor where
-// connections are kept (keepalive_time). Where each check makes its own, the kernel's work for both ends of it counts as
-// ours here, and is only told. Nothing else runs in this process meanwhile.
+// TestMeasureHealthChecks: a thousand servers, each asked every five seconds, cost no more than 3 % of one processor, also
+// where each check makes a connection of its own, though the kernel's work for both ends of it counts as ours here. Nothing
+// else runs in this process meanwhile.
 func TestMeasureHealthChecks(t *testing.T) {
 	program.Measure(t)
 	const servers, limitPercent = 1000, 3
@@ -71,8 +71,8 @@ func TestMeasureHealthChecks(t *testing.T) {
 	alone, kept := cost(""), cost("keepalive_time=10m")
 	result := fmt.Sprintf("%.1f %% of one processor over connections that are kept, %.1f %% over new ones", kept, alone)
 	t.Log(result)
-	if kept > limitPercent {
-		t.Errorf("%.2f %% of one processor, at most %d are allowed", kept, limitPercent)
+	if max(kept, alone) > limitPercent {
+		t.Errorf("more than %d %%", limitPercent)
 	}
 	measured.Record(t, "a thousand servers checked every 5 s", 1, result)
 }

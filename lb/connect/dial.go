@@ -26,6 +26,11 @@ type Profile struct {
 	Keepalive bool // TCP keepalive probes (proxy_socket_keepalive)
 
 	Transparent bool // Bind may be an address of another machine
+
+	// Patient connections are for exchanges that may be over a little later than
+	// the reply is there, and cost less for it: see patientConn. It holds for
+	// plain TCP without Bind and Keepalive; others are as ever.
+	Patient bool
 }
 
 // Dial connects to a peer before ctx ends, the TLS handshake included, which
@@ -59,7 +64,7 @@ func dial(ctx context.Context, s *wire.Stream, p *upstream.Peer, f *Profile, lim
 // dialSocket connects a socket.
 func dialSocket(ctx context.Context, to *upstream.Addr, f *Profile) (net.Conn, error) {
 	if to.Path == "" && !f.Bind.IsValid() && !f.Keepalive && to.AddrPort.Addr().Zone() == "" {
-		return dialTCP(ctx, to.AddrPort)
+		return dialTCP(ctx, to.AddrPort, f.Patient && f.TLS == nil)
 	}
 	d := net.Dialer{KeepAlive: -1}
 	if f.Keepalive {

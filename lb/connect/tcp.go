@@ -9,6 +9,12 @@ import (
 	"time"
 )
 
+// tcpSocket is a connection on its way from dialTCP.
+type tcpSocket interface {
+	net.Conn
+	syscall.Conn
+}
+
 // tcpConn is a connection made by dialTCP. It costs half of what one of package
 // net does, which asks for both addresses and guards each wait by a goroutine.
 type tcpConn struct {
@@ -16,7 +22,7 @@ type tcpConn struct {
 	peer netip.AddrPort
 }
 
-var _ net.Conn = (*tcpConn)(nil)
+var _ tcpSocket = (*tcpConn)(nil)
 
 // RemoteAddr implements net.Conn.
 func (c *tcpConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
@@ -51,29 +57,38 @@ func (c *tcpConn) control(call func(fd int) error) error {
 
 // dialTCP connects to an address without a zone before ctx ends. Errors are
 // those of the system, os.ErrDeadlineExceeded, or that of ctx.
-func dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+func dialTCP(ctx context.Context, to netip.AddrPort, patient bool) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	family, sa := sockaddr(to)
-	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+	sa := sockaddrOf(to)
+	fd, err := syscall.Socket(sa.family, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	err = connectOnce(fd, sa)
+	err = sa.connect(fd)
 	if err != nil && err != syscall.EINPROGRESS {
-		_ = syscall.Close(fd) // never used
+		_ = closeNow(fd) // never used
 		return nil, err
 	}
-	c := &tcpConn{File: os.NewFile(uintptr(fd), "connection"), peer: to}
+	var c tcpSocket
+	if patient {
+		by, _ := ctx.Deadline() // for await, since its guard is noticed late
+		c = &patientConn{fd: fd, peer: to, write: by}
+	} else {
+		c = newTCPConn(fd, to)
+	}
 	if err == syscall.EINPROGRESS {
-		err = c.await(ctx, sa)
+		err = await(ctx, c, sa)
 	}
 	if err == nil {
-		err = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+		err = setNoDelay(fd)
 	}
 	if err == nil && to.Addr().IsLoopback() && localAddr(fd) == to {
 		err = syscall.ECONNREFUSED // nobody listens: by chance it has connected to itself
+	}
+	if err == nil && patient {
+		err = c.SetWriteDeadline(time.Time{})
 	}
 	if err != nil {
 		_ = c.Close() // the first error tells more
@@ -82,22 +97,14 @@ func dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return c, nil
 }
 
-// connectOnce begins to connect, or asks what has come of it: EINPROGRESS while
-// nothing has.
-func connectOnce(fd int, sa syscall.Sockaddr) error {
-	switch err := syscall.Connect(fd, sa); err {
-	case syscall.EISCONN:
-		return nil
-	case syscall.EALREADY, syscall.EINTR:
-		return syscall.EINPROGRESS
-	default:
-		return err
-	}
+// newTCPConn hands a descriptor over to the runtime's poller.
+func newTCPConn(fd int, peer netip.AddrPort) *tcpConn {
+	return &tcpConn{File: os.NewFile(uintptr(fd), "connection"), peer: peer}
 }
 
 // await waits until the connection is there. Often it is at once, and then
 // there is nothing to guard.
-func (c *tcpConn) await(ctx context.Context, sa syscall.Sockaddr) error {
+func await(ctx context.Context, c tcpSocket, sa *sockaddr) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err
@@ -105,11 +112,11 @@ func (c *tcpConn) await(ctx context.Context, sa syscall.Sockaddr) error {
 	var state error
 	var end func() bool // of the guard
 	waiting := raw.Write(func(fd uintptr) bool {
-		if state = connectOnce(int(fd), sa); state != syscall.EINPROGRESS {
+		if state = sa.connect(int(fd)); state != syscall.EINPROGRESS {
 			return true
 		}
 		if end == nil {
-			end = context.AfterFunc(ctx, c.expire)
+			end = context.AfterFunc(ctx, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) }) // fails only on a closed connection
 		}
 		return false
 	})
@@ -120,19 +127,6 @@ func (c *tcpConn) await(ctx context.Context, sa syscall.Sockaddr) error {
 		return waiting
 	}
 	return state
-}
-
-// expire ends a wait for the connection.
-func (c *tcpConn) expire() {
-	_ = c.SetWriteDeadline(time.Unix(1, 0)) // fails only on a closed connection
-}
-
-// sockaddr is an address as the system takes it.
-func sockaddr(to netip.AddrPort) (family int, sa syscall.Sockaddr) {
-	if addr := to.Addr().Unmap(); addr.Is4() {
-		return syscall.AF_INET, &syscall.SockaddrInet4{Port: int(to.Port()), Addr: addr.As4()}
-	}
-	return syscall.AF_INET6, &syscall.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
 }
 
 // localAddr is this side's address; invalid where there is none.

@@ -3,6 +3,7 @@ package connect_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -19,8 +20,10 @@ import (
 // one of them.
 func TestTCP(t *testing.T) {
 	t.Parallel()
-	for _, host := range []string{"127.0.0.1:0", "[::1]:0", "[::ffff:127.0.0.1]:0"} {
-		t.Run(host, func(t *testing.T) {
+	hosts := []string{"127.0.0.1:0", "[::1]:0", "[::ffff:127.0.0.1]:0"}
+	for i := range 2 * len(hosts) {
+		host, patient := hosts[i/2], i%2 == 1
+		t.Run(fmt.Sprint(host, " patient ", patient), func(t *testing.T) {
 			t.Parallel()
 			ln, err := net.Listen("tcp", host)
 			if err != nil {
@@ -30,7 +33,7 @@ func TestTCP(t *testing.T) {
 			at := netip.MustParseAddrPort(ln.Addr().String())
 			written := netip.AddrPortFrom(netip.MustParseAddrPort(host).Addr(), at.Port())
 			_, peer := poolOf(t, upstream.Addr{AddrPort: written})
-			c, err := connect.Dial(t.Context(), peer, &connect.Profile{}, 0)
+			c, err := connect.Dial(t.Context(), peer, &connect.Profile{Patient: patient}, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,14 +108,16 @@ func fullListener(t *testing.T) netip.AddrPort {
 func TestTCPWaits(t *testing.T) {
 	t.Parallel()
 	_, peer := poolOf(t, upstream.Addr{AddrPort: fullListener(t)})
-	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if _, err := connect.Dial(short, peer, &connect.Profile{}, 0); err != wire.ErrTimeout {
-		t.Errorf("%v", err)
-	}
-	ended, end := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, end)
-	if _, err := connect.Dial(ended, peer, &connect.Profile{}, 0); err != wire.ErrInterrupted {
-		t.Errorf("%v", err)
+	for _, profile := range []*connect.Profile{{}, {Patient: true}} {
+		short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if _, err := connect.Dial(short, peer, profile, 0); err != wire.ErrTimeout {
+			t.Errorf("%v", err)
+		}
+		ended, end := context.WithCancel(t.Context())
+		time.AfterFunc(20*time.Millisecond, end)
+		if _, err := connect.Dial(ended, peer, profile, 0); err != wire.ErrInterrupted {
+			t.Errorf("%v", err)
+		}
 	}
 }

@@ -106,7 +106,7 @@ func question(t *testing.T, tests string) *Question {
 	t.Helper()
 	a, table := answer(t, tests)
 	return &Question{
-		Head: []byte("GET / HTTP/1.1\r\nHost: u\r\n\r\n"), Profile: &connect.Profile{}, Answer: a, Slots: table.Slots(),
+		Head: []byte("GET / HTTP/1.1\r\nHost: u\r\n\r\n"), Profile: &connect.Profile{Patient: true}, Answer: a, Slots: table.Slots(),
 		Connect: 5 * time.Second, Send: 5 * time.Second, Read: 5 * time.Second,
 		Limits: http1.Limits{LineSize: 4096, FieldSize: 4096, TotalSize: 4096, Underscores: true, IgnoreInvalid: true},
 	}

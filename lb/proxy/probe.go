@@ -48,6 +48,7 @@ func (h *Fetcher) Probe(o ProbeOptions) (*Probe, error) {
 		}
 	}
 	profile := *x.profile()
+	profile.Patient = !h.http2
 	return &Probe{
 		Head: append(head, "\r\n"...), HTTP2: h.http2, Profile: &profile,
 		Connect: h.ConnectTimeout, Send: h.SendTimeout, Read: h.ReadTimeout, Limits: h.limits,
