@@ -3,9 +3,11 @@ package health
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/measured"
+	"github.com/weir-lb/weir/cluster-test/program"
 )
 
 // gossiped is how long a report takes to another node: about evenly up to most,
@@ -48,22 +50,54 @@ func TestTimeToStop(t *testing.T) {
 		}{{ReasonRefused, 0, tt.refused}, {ReasonTimeout, time.Second, tt.silent}} {
 			t.Run(tt.name+" "+ill.why.String(), func(t *testing.T) {
 				share(t, tt.nodes, func(c *cluster) {
-					c.delay, c.slow = gossiped(tt.gossip), ill.slow
-					c.serve(1, check(nil))
-					var took []time.Duration
-					for range trials {
-						took = append(took, c.stopTime(ill.why, ill.slow))
-					}
-					slices.Sort(took)
-					p99 := took[(trials*99+99)/100-1]
-					t.Logf("%d nodes, %s: p50 %s, p99 %s, worst %s", tt.nodes, ill.why, took[trials/2], p99, took[trials-1])
-					if p99 > ill.goal {
-						t.Errorf("p99 %s, the goal is %s", p99, ill.goal)
-					}
+					c.delay = gossiped(tt.gossip)
+					c.stopTimes(ill.why, ill.slow, trials).Within(t, t.Name(), ill.goal)
 				})
 			})
 		}
 	}
+}
+
+// TestMeasureTimeToStop is the same among fifty nodes, in so many trials that
+// one of a hundred can be told from the worst.
+func TestMeasureTimeToStop(t *testing.T) {
+	program.Measure(t)
+	const trials = 200
+	large := spells[len(spells)-1]
+	var refused, silent measured.Times
+	t.Run("trials", func(t *testing.T) { // which ends with both
+		t.Run("refused", func(t *testing.T) {
+			share(t, large.nodes, func(c *cluster) {
+				c.delay = gossiped(large.gossip)
+				refused = c.stopTimes(ReasonRefused, 0, trials)
+				refused.Within(t, "refused", large.refused)
+			})
+		})
+		t.Run("silent", func(t *testing.T) {
+			share(t, large.nodes, func(c *cluster) {
+				c.delay = gossiped(large.gossip)
+				silent = c.stopTimes(ReasonTimeout, time.Second, trials)
+				silent.Within(t, "silent", large.silent)
+			})
+		})
+	})
+	if t.Failed() {
+		return // there may be no times
+	}
+	measured.Record(t, "fifty nodes in a simulation stop using a server that refuses connections", trials, refused.String())
+	measured.Record(t, "fifty nodes in a simulation stop using a silent server", trials, silent.String())
+}
+
+// stopTimes makes a server ill again and again, and tells how long each time
+// took until no node used it.
+func (c *cluster) stopTimes(why Reason, slow time.Duration, trials int) (took measured.Times) {
+	c.t.Helper()
+	c.slow = slow
+	c.serve(1, check(nil))
+	for range trials {
+		took = append(took, c.stopTime(why, slow))
+	}
+	return took
 }
 
 // stopTime makes a server ill at any time, and well again.
@@ -86,24 +120,45 @@ func (c *cluster) stopTime(why Reason, slow time.Duration) time.Duration {
 	return last
 }
 
+// probesPerServer is the bound on how often a server is asked in one interval,
+// by all nodes together.
+const probesPerServer = 3.2
+
 // TestProbeLoad: however many nodes there are, a server is asked about three
 // times in an interval, by all of them together, and by none at once with others.
 func TestProbeLoad(t *testing.T) {
 	t.Parallel()
 	for _, nodes := range []int{3, 5, 50} {
 		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
-			share(t, nodes, func(c *cluster) {
-				const servers, intervals = 100, 12
-				c.serve(servers, check(nil))
-				c.pass(20 * time.Second)
-				c.probed()
-				c.pass(intervals * 5 * time.Second)
-				perServer := float64(c.probed()) / servers / intervals
-				t.Logf("%d nodes: %.2f probes per server and interval", nodes, perServer)
-				if perServer > 3.2 || perServer < 2.8 {
-					t.Errorf("%d nodes: %.2f probes per server and interval", nodes, perServer)
-				}
-			})
+			share(t, nodes, func(c *cluster) { c.probeLoad(100, 12) })
 		})
 	}
+}
+
+// TestMeasureProbeLoad is the same with more servers, for longer.
+func TestMeasureProbeLoad(t *testing.T) {
+	program.Measure(t)
+	const servers, intervals = 1000, 60
+	perServer := 0.0
+	t.Run("trial", func(t *testing.T) {
+		t.Run("50", func(t *testing.T) {
+			share(t, 50, func(c *cluster) { perServer = c.probeLoad(servers, intervals) })
+		})
+	})
+	measured.Record(t, "probes of a server in an interval, by fifty nodes in a simulation", servers*intervals, fmt.Sprintf("%.2f", perServer))
+}
+
+// probeLoad counts the probes of some intervals.
+func (c *cluster) probeLoad(servers, intervals int) (perServer float64) {
+	c.t.Helper()
+	c.serve(servers, check(nil))
+	c.pass(20 * time.Second)
+	c.probed()
+	c.pass(time.Duration(intervals) * 5 * time.Second)
+	perServer = float64(c.probed()) / float64(servers) / float64(intervals)
+	c.t.Logf("%d nodes: %.2f probes per server and interval", len(c.nodes), perServer)
+	if perServer > probesPerServer || perServer < 2.8 {
+		c.t.Errorf("%d nodes: %.2f probes per server and interval", len(c.nodes), perServer)
+	}
+	return perServer
 }
