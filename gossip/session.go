@@ -9,7 +9,7 @@ import (
 // Session is a learned sticky session as it travels: never the id of the session itself, only a keyed hash of it.
 type Session struct {
 	Key    [16]byte
-	Server uint64 // the stable id of the server; 0: the session is over
+	Server uint64 // the stable id of the server
 	Seen   int64  // ns since 1970: its last use. The newer one counts
 }
 

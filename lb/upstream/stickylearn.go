@@ -19,7 +19,7 @@ func SessionKeyOf(id []byte) SessionKey {
 // tables of different nodes tell each other.
 type LearnedSession struct {
 	Key    SessionKey
-	Server ServerID // stable id of the server; 0: the session was deleted
+	Server ServerID // stable id of the server, never 0
 	Seen   int64    // ns since 1970: the last use
 }
 
@@ -82,7 +82,7 @@ func (s *Sessions) Tie(key SessionKey, server ServerID, create bool, now int64) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := s.index[key]
-	if !create && (i == 0 || s.order.at(i).Server == 0 || s.past(i, now)) {
+	if !create && (i == 0 || s.past(i, now)) {
 		return
 	}
 	known := i != 0 && s.order.at(i).Server == server
@@ -102,22 +102,11 @@ func (s *Sessions) notBefore(now int64) int64 {
 	return now
 }
 
-// Delete makes the table forget a session, and keep in mind that it did, so
-// that an older word of it from elsewhere does not bring it back.
-func (s *Sessions) Delete(key SessionKey, now int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i := s.index[key]; i != 0 || s.news.wake != nil { // others may have it
-		i = s.put(i, LearnedSession{Key: key, Seen: s.notBefore(now)}, 0)
-		s.news.add(s.order.at(i))
-	}
-}
-
-// Merge takes over what another table knows, quickest in the order of Export.
+// Merge takes over what another table knows, quickest in the order of Next.
 // Of two words about one session the newer counts, of equally old ones the one
 // with the larger server, so that tables that hear the same in any order agree.
 // A word from the future is one of a clock that is ahead, and counts as little
-// ahead as clocks may be.
+// ahead as clocks may be. One that names no server says nothing.
 func (s *Sessions) Merge(list []LearnedSession, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +114,7 @@ func (s *Sessions) Merge(list []LearnedSession, now int64) {
 	for _, l := range list {
 		l.Seen = min(l.Seen, now+maxAhead)
 		i := s.index[l.Key]
-		if now-l.Seen > s.timeout || i == 0 && s.tooOld(l.Seen) {
+		if l.Server == 0 || now-l.Seen > s.timeout || i == 0 && s.tooOld(l.Seen) {
 			continue
 		}
 		if i != 0 {
@@ -142,17 +131,6 @@ func (s *Sessions) Merge(list []LearnedSession, now int64) {
 func (s *Sessions) tooOld(seen int64) bool {
 	oldest := s.order.oldest()
 	return len(s.index) >= s.limit && oldest != 0 && seen <= s.order.at(oldest).Seen
-}
-
-// Export returns the sessions used, or deleted, at since or later, the newest
-// first.
-func (s *Sessions) Export(since int64) (list []LearnedSession) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := s.order.newest(); i != 0 && s.order.at(i).Seen >= since; i = s.order.at(i).next {
-		list = append(list, s.order.at(i).LearnedSession)
-	}
-	return list
 }
 
 // SessionsStatus is a table at one moment.

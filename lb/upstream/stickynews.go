@@ -31,10 +31,10 @@ func (n *sessionNews) add(e *session) {
 }
 
 // Share has the table note what other tables are to hear of it: sessions that
-// are new, that go to another server, that are deleted, and of those that are
-// only used again a word in half their timeout. wake is told when there is
-// something to be fetched by News, and again when it is a NewsBatch; it must not
-// wait nor call the table. nil: nobody is to hear.
+// are new, that go to another server, and of those that are only used again a
+// word in half their timeout. wake is told when there is something to be fetched
+// by News, and again when it is a NewsBatch; it must not wait nor call the table.
+// nil: nobody is to hear.
 func (s *Sessions) Share(wake func(waiting int)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,7 @@ func (s *Sessions) News(room []LearnedSession) []LearnedSession {
 	return list
 }
 
-// Get returns what the table knows of a session, also that it was deleted.
+// Get returns what the table knows of a session.
 func (s *Sessions) Get(key SessionKey, now int64) (LearnedSession, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,9 +70,9 @@ type Page struct {
 	last LearnedSession
 }
 
-// Next returns the next n sessions of a table at most, deleted ones too, the
-// newest first, and none at the end. Nobody waits for longer than that takes. What
-// is used while the table is read may be missed: it is news.
+// Next returns the next n sessions of a table at most, the newest first, and
+// none at the end. Nobody waits for longer than that takes. What is used while
+// the table is read may be missed: it is news.
 func (s *Sessions) Next(p *Page, n int) []LearnedSession {
 	s.mu.Lock()
 	defer s.mu.Unlock()
