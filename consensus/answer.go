@@ -38,8 +38,8 @@ type Answer struct {
 // Answers calls f with every agreed answer, in an order that is the same on
 // every node.
 func (s *State) Answers(f func(Answer)) {
-	for _, p := range s.answers {
-		f(*p.Value)
+	for _, a := range s.answers.all() {
+		f(*a)
 	}
 }
 

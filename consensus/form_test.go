@@ -249,9 +249,9 @@ func TestGrowthAndStrangers(t *testing.T) {
 	w.settled()
 	second.start()
 	w.eventually("the second has it", func() bool { return has(second.up().State(), 1) })
-	for _, s := range first.up().State().nodes {
-		if s.Value.Addr == "alone" {
-			t.Errorf("%+v", s)
+	for _, n := range first.up().State().nodes.all() {
+		if n.Addr == "alone" {
+			t.Errorf("%+v", n)
 		}
 	}
 	lonely := w.add(t.TempDir(), 1)

@@ -65,7 +65,7 @@ func (i *instance) publisher(b *board) func(*State) {
 	before := b.newest().nodes
 	return func(s *State) {
 		b.put(s)
-		if len(s.nodes) > 0 && (len(before) != len(s.nodes) || &before[0] != &s.nodes[0]) {
+		if !s.nodes.same(before) {
 			i.news.ring()
 		}
 		before = s.nodes

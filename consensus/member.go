@@ -29,8 +29,8 @@ type Node struct {
 
 // Nodes calls f with every node that ever joined, sorted by id.
 func (s *State) Nodes(f func(NodeID, Node)) {
-	for _, p := range s.nodes {
-		f(p.Key, *p.Value)
+	for id, n := range s.nodes.all() {
+		f(id, *n)
 	}
 }
 
@@ -47,8 +47,8 @@ func (s *State) Admits(id NodeID, publicKey []byte) bool {
 // present counts the nodes that were not removed.
 func (s *State) present() int {
 	n := 0
-	for _, p := range s.nodes {
-		if !p.Value.Removed {
+	for _, node := range s.nodes.all() {
+		if !node.Removed {
 			n++
 		}
 	}
@@ -88,8 +88,8 @@ func (j *JoinNode) apply(d *draft) *refusal {
 // stranger refuses who takes another node's id, name or key, and who was
 // removed.
 func (j *JoinNode) stranger(d *draft) *refusal {
-	for _, p := range d.nodes {
-		n, sameID, sameKey := p.Value, p.Key == j.ID, bytes.Equal(p.Value.PublicKey, j.PublicKey)
+	for id, n := range d.nodes.all() {
+		sameID, sameKey := id == j.ID, bytes.Equal(n.PublicKey, j.PublicKey)
 		switch {
 		case n.Removed && (sameID || sameKey):
 			return refuse(Forbidden, "node %q was removed", n.Name)

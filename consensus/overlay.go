@@ -11,13 +11,13 @@ type ServerID uint64
 
 // Edits are what has been agreed on about one upstream.
 type Edits struct {
-	Modified uint64                    `json:"modified"`         // index of the last change
-	Last     uint64                    `json:"last,omitempty"`   // the latest place that was given to a server, see Addition.Created
-	Seeded   bool                      `json:"seeded,omitempty"` // the servers of its state file are among Added
-	Added    table[ServerID, Addition] `json:"added,omitempty"`
-	Changed  table[ServerID, Changed]  `json:"changed,omitempty"`
-	Removed  table[ServerID, Removal]  `json:"removed,omitempty"`
-	Orders   table[ServerID, Order]    `json:"orders,omitempty"`
+	Modified uint64 // index of the last change
+	Last     uint64 // the latest place that was given to a server, see Addition.Created
+	Seeded   bool   // the servers of its state file are among Added
+	Added    table[ServerID, Addition]
+	Changed  table[ServerID, Changed]
+	Removed  table[ServerID, Removal]
+	Orders   table[ServerID, Order]
 }
 
 // Server is one that was added, with its parameters in full.
@@ -91,8 +91,8 @@ type Order struct {
 // Upstreams calls f with what has been agreed on about each upstream, in the
 // order of their names.
 func (s *State) Upstreams(f func(name string, e Edits)) {
-	for _, p := range s.upstreams {
-		f(p.Key, *p.Value)
+	for name, e := range s.upstreams.all() {
+		f(name, *e)
 	}
 }
 
@@ -101,8 +101,8 @@ func (s *State) Upstream(name string) (Edits, bool) { return s.upstreams.get(nam
 
 // Each calls f with every entry, sorted by key.
 func (t table[K, V]) Each(f func(key K, value V)) {
-	for _, p := range t {
-		f(p.Key, *p.Value)
+	for key, value := range t.all() {
+		f(key, *value)
 	}
 }
 
@@ -116,7 +116,7 @@ func (e *Edits) ModifiedAt(id ServerID) uint64 {
 }
 
 func (e *Edits) empty() bool {
-	return !e.Seeded && len(e.Added)+len(e.Changed)+len(e.Removed)+len(e.Orders) == 0
+	return !e.Seeded && e.Added.empty() && e.Changed.empty() && e.Removed.empty() && e.Orders.empty()
 }
 
 // over returns the edits that do both: first e, then n.

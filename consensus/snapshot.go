@@ -46,6 +46,36 @@ type ringRecord struct {
 	Keys Ring     `json:"keys"`
 }
 
+// upstreamRecord is the record of what has been agreed on about an upstream.
+type upstreamRecord struct {
+	Key   string      `json:"k"`
+	Value *editsPairs `json:"v"`
+}
+
+// editsPairs are Edits with their tables in one piece each.
+type editsPairs struct {
+	Modified uint64                     `json:"modified"`
+	Last     uint64                     `json:"last,omitempty"`
+	Seeded   bool                       `json:"seeded,omitempty"`
+	Added    []pair[ServerID, Addition] `json:"added,omitempty"`
+	Changed  []pair[ServerID, Changed]  `json:"changed,omitempty"`
+	Removed  []pair[ServerID, Removal]  `json:"removed,omitempty"`
+	Orders   []pair[ServerID, Order]    `json:"orders,omitempty"`
+}
+
+func (e *Edits) pairs() *editsPairs {
+	return &editsPairs{e.Modified, e.Last, e.Seeded, e.Added.pairs(), e.Changed.pairs(), e.Removed.pairs(), e.Orders.pairs()}
+}
+
+// edits is the opposite of Edits.pairs. It reports false where they are out of
+// order.
+func (e *editsPairs) edits() (*Edits, bool) {
+	if e == nil || !sortedPairs(e.Added) || !sortedPairs(e.Changed) || !sortedPairs(e.Removed) || !sortedPairs(e.Orders) {
+		return nil, false
+	}
+	return &Edits{e.Modified, e.Last, e.Seeded, tableOf(e.Added), tableOf(e.Changed), tableOf(e.Removed), tableOf(e.Orders)}, true
+}
+
 // WriteSnapshot writes the state to w. Equal states give equal bytes. The state
 // does not change meanwhile, so others go on without waiting.
 func (s *State) WriteSnapshot(w io.Writer) error {
@@ -53,19 +83,19 @@ func (s *State) WriteSnapshot(w io.Writer) error {
 	out.w = io.MultiWriter(w, out.sum)
 	out.write([]byte(snapshotLine))
 	out.record(recordState, base{s.index, s.now, s.cluster})
-	for _, p := range s.upstreams {
-		out.record(recordUpstream, p)
+	for name, e := range s.upstreams.all() {
+		out.record(recordUpstream, upstreamRecord{name, e.pairs()})
 	}
-	for _, p := range s.answers {
-		out.record(recordAnswer, p.Value)
+	for _, a := range s.answers.all() {
+		out.record(recordAnswer, a)
 	}
 	for kind, ring := range s.rings {
 		if len(ring) > 0 {
 			out.record(recordRing, ringRecord{RingKind(kind), ring})
 		}
 	}
-	for _, p := range s.nodes {
-		out.record(recordNode, p)
+	for id, n := range s.nodes.all() {
+		out.record(recordNode, pair[NodeID, Node]{id, n})
 	}
 	for _, r := range s.results {
 		out.record(recordResult, r)
@@ -117,7 +147,7 @@ func ReadSnapshot(r io.Reader) (*State, error) {
 	if string(line) != snapshotLine {
 		return nil, fmt.Errorf("%w: it begins with %q", ErrSnapshot, line)
 	}
-	s := &State{}
+	var s snapshotReader
 	last := recordState
 	for {
 		kind, text, err := readRecord(in)
@@ -142,10 +172,12 @@ func ReadSnapshot(r io.Reader) (*State, error) {
 		return nil, err
 	case !bytes.Equal(rest, want):
 		return nil, fmt.Errorf("%w: its checksum is wrong", ErrSnapshot)
-	case !s.upstreams.sorted() || !s.answers.sorted() || !s.nodes.sorted():
+	case !sortedPairs(s.upstreams) || !sortedPairs(s.answers) || !sortedPairs(s.nodes):
 		return nil, fmt.Errorf("%w: records are out of order", ErrSnapshot)
 	}
-	return s, nil
+	state := &s.state
+	state.upstreams, state.answers, state.nodes = tableOf(s.upstreams), tableOf(s.answers), tableOf(s.nodes)
+	return state, nil
 }
 
 func readRecord(in io.Reader) (kind byte, text []byte, err error) {
@@ -173,23 +205,32 @@ func cut(err error) error {
 	return fmt.Errorf("read snapshot: %w", err)
 }
 
+// snapshotReader is a state in the making.
+type snapshotReader struct {
+	state     State // without what follows
+	upstreams []pair[string, Edits]
+	answers   []pair[string, Answer]
+	nodes     []pair[NodeID, Node]
+}
+
 // take puts a record in its place.
-func (s *State) take(kind byte, text []byte) error {
+func (s *snapshotReader) take(kind byte, text []byte) error {
 	switch kind {
 	case recordState:
 		var b base
 		err := strictly(text, &b)
-		s.index, s.now, s.cluster = b.Index, b.Now, b.Cluster
+		s.state.index, s.state.now, s.state.cluster = b.Index, b.Now, b.Cluster
 		return err
 	case recordUpstream:
-		var p pair[string, Edits]
-		if err := strictly(text, &p); err != nil {
+		var u upstreamRecord
+		if err := strictly(text, &u); err != nil {
 			return err
 		}
-		if e := p.Value; e == nil || !e.Added.sorted() || !e.Changed.sorted() || !e.Removed.sorted() || !e.Orders.sorted() {
+		e, ok := u.Value.edits()
+		if !ok {
 			return errors.New("servers are out of order")
 		}
-		s.upstreams = append(s.upstreams, p)
+		s.upstreams = append(s.upstreams, pair[string, Edits]{u.Key, e})
 		return nil
 	case recordAnswer:
 		var a Answer
@@ -204,7 +245,7 @@ func (s *State) take(kind byte, text []byte) error {
 		if r.Kind >= ringCount {
 			return fmt.Errorf("no key ring %d", r.Kind)
 		}
-		s.rings[r.Kind] = r.Keys
+		s.state.rings[r.Kind] = r.Keys
 		return nil
 	case recordNode:
 		var p pair[NodeID, Node]
@@ -214,7 +255,7 @@ func (s *State) take(kind byte, text []byte) error {
 	case recordResult:
 		r := &remembered{}
 		err := strictly(text, r)
-		s.results = append(s.results, r)
+		s.state.results = append(s.state.results, r)
 		return err
 	}
 	return errors.New("unknown to this program")
