@@ -111,6 +111,21 @@ func (b *Balancer) Connections() int64 {
 	return active
 }
 
+// PeersEdition tells the peers of one moment from those of another: it is equal
+// as long as none came or went.
+type PeersEdition struct{ generation, changes uint64 }
+
+// PeersEdition returns that of what Peers returns now, or a moment later.
+func (b *Balancer) PeersEdition() (e PeersEdition) {
+	if g := b.current.Load(); g != nil {
+		e.generation = g.number
+		for _, z := range g.zones {
+			e.changes += z.roster.PeersEdition()
+		}
+	}
+	return e
+}
+
 // Peers returns the names of all peers of the upstreams in force, in no order.
 func (b *Balancer) Peers() []upstream.PeerID {
 	var list []upstream.PeerID

@@ -174,8 +174,11 @@ func (e *edited) one(name string) (consensus.Target, error) {
 // find returns the servers of a name: as in their lines, or their route.
 func (e *edited) find(name string) (list []consensus.Target) {
 	e.each(func(s *consensus.Server, written bool) {
+		if s.Name != name && s.Route != name {
+			return
+		}
 		t := consensus.Target{Upstream: e.conf.Name, ID: serverID(e.conf.Name, s), Written: written}
-		if (s.Name == name || s.Route == name) && !slices.ContainsFunc(list, func(o consensus.Target) bool { return o.ID == t.ID }) {
+		if !slices.ContainsFunc(list, func(o consensus.Target) bool { return o.ID == t.ID }) {
 			list = append(list, t)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/gossip"
+	"github.com/weir-lb/weir/lb"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/health"
 	"github.com/weir-lb/weir/lb/upstream"
@@ -24,6 +25,7 @@ const (
 // directory knows the peers of this node by key.
 type directory struct {
 	peers   map[uint64]upstream.PeerID
+	edition lb.PeersEdition // of peers
 	looked  time.Time
 	strange map[uint64][]gossip.Report // of peers that are not there, the newest of each node
 	kept    int
@@ -87,7 +89,11 @@ func (f *feed) lookForPeers() {
 		return
 	}
 	d.looked = time.Now()
-	d.peers = map[uint64]upstream.PeerID{}
+	edition := f.balancer.PeersEdition()
+	if d.peers != nil && edition == d.edition {
+		return
+	}
+	d.edition, d.peers = edition, map[uint64]upstream.PeerID{}
 	for _, id := range f.balancer.Peers() {
 		d.peers[id.Key()] = id
 	}

@@ -26,14 +26,16 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 	how := cfg.Method
 	how.Inflight = how.Inflight && how.Kind == LeastTime
 	p := &Pool{name: cfg.Name, how: how, queue: cfg.Queue, method: newMethod(how, cfg.Rand), sticky: newStickyPolicy(cfg.Sticky, cfg.Name), shared: &shared{grows: never}}
-	known := map[identity]*resident{}
+	var known map[identity]*resident
 	if old != nil {
 		p.shared = old.shared
-		for _, peer := range old.Peers() {
+		peers := old.Peers()
+		known = make(map[identity]*resident, len(peers))
+		for _, peer := range peers {
 			known[peer.resident.identity] = peer.resident
 		}
 	}
-	seen := map[identity]int{}
+	seen := make(map[identity]int, len(cfg.Servers))
 	p.primary = newGroup(&cfg, false, known, seen)
 	p.backup = newGroup(&cfg, true, known, seen)
 	if len(p.backup.peers) == 0 {
@@ -75,13 +77,14 @@ func check(cfg Config) error {
 
 // newGroup makes the peers of the primary or of the backup servers.
 func newGroup(cfg *Config, backup bool, known map[identity]*resident, seen map[identity]int) *group {
-	g := &group{bySID: map[string]int32{}, byID: map[ServerID]int32{}, even: true, scale: 1}
+	g := &group{even: true, scale: 1}
 	servers, n := cfg.Servers, 0
 	for i := range servers {
 		if servers[i].Backup == backup {
 			n += len(servers[i].Addrs)
 		}
 	}
+	g.bySID, g.byID = make(map[string]int32, n), make(map[ServerID]int32, n)
 	g.slots, g.peers = make([]slot, n), make([]Peer, n)
 	g.records, g.loads = make([]*resident, n), newLoads(roundRobin{}, n)
 	g.ages, g.turns = make([]*inflight, n), make([]*turn, n)

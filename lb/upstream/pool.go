@@ -112,7 +112,7 @@ func (p *Pool) Tries() int { return p.tries }
 // Peers returns the peers of the pool, primary before backup, each in the
 // order of the server lines. The caller owns the slice.
 func (p *Pool) Peers() []*Peer {
-	var all []*Peer
+	all := make([]*Peer, 0, len(p.primary.peers))
 	for _, g := range p.groups() {
 		for i := range g.peers {
 			all = append(all, &g.peers[i])

@@ -22,6 +22,7 @@ type Roster struct {
 	edition uint64          // of said, but for orders and verdicts
 	peers   map[PeerID]bool // of the pool in use
 	changed chan struct{}   // closed when the peers are others
+	changes atomic.Uint64   // how often they were others
 }
 
 // statements are what the writers have said last, each in a field of its own.
@@ -64,6 +65,9 @@ func (r *Roster) Changed() <-chan struct{} {
 	defer r.mu.Unlock()
 	return r.changed
 }
+
+// PeersEdition is a number that grows whenever peers come or go.
+func (r *Roster) PeersEdition() uint64 { return r.changes.Load() }
 
 // SetAnswer replaces what the name servers say. An answer to what no server of
 // the upstream asks is not kept. On an error nothing has changed.
@@ -113,16 +117,21 @@ func (r *Roster) setEdits(e Edits) error {
 
 // Servers returns the servers as they are now: the lines of the configuration
 // under the edits made at run time, before names are resolved and without orders.
+// They are to be read only.
 func (r *Roster) Servers() []Server {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.said.lines())
+	return r.said.lines()
 }
 
-// Lines returns the Servers with what is ordered about whole lines.
+// Lines returns the Servers with what is ordered about whole lines. They are to
+// be read only.
 func (r *Roster) Lines() []Server {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.said.edits.Orders) == 0 {
+		return r.said.lines()
+	}
 	lines := slices.Clone(r.said.lines())
 	for i := range lines {
 		switch r.said.edits.Orders[lines[i].LineID(r.name)] {
@@ -195,11 +204,13 @@ func (r *Roster) swap(next *Pool) {
 	if before != nil && slices.EqualFunc(before.Peers(), next.Peers(), (*Peer).same) {
 		return
 	}
-	r.peers = map[PeerID]bool{}
-	for _, p := range next.Peers() {
+	peers := next.Peers()
+	r.peers = make(map[PeerID]bool, len(peers))
+	for _, p := range peers {
 		r.peers[p.PeerID()] = true
 	}
 	maps.DeleteFunc(r.said.verdicts, func(id PeerID, _ Verdict) bool { return !r.peers[id] })
+	r.changes.Add(1)
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -212,6 +223,9 @@ func (s *statements) lines() []Server { return s.edits.over(&s.file) }
 
 // questions are those of all lines, each once.
 func (s *statements) questions() []Question {
+	if !s.mayAsk() {
+		return nil
+	}
 	var list []Question
 	for _, line := range s.lines() {
 		if q := line.Question; q != (Question{}) && !slices.Contains(list, q) {
@@ -221,8 +235,18 @@ func (s *statements) questions() []Question {
 	return list
 }
 
+// mayAsk reports whether a server that is written or was added is a name to be
+// asked for. Without any there is no need to put the lines together.
+func (s *statements) mayAsk() bool {
+	return slices.ContainsFunc(s.file.Servers, func(s Server) bool { return s.Question != Question{} }) ||
+		slices.ContainsFunc(s.edits.Added, func(a Addition) bool { return a.Server.Question != Question{} })
+}
+
 // forget drops the answers to what is not asked any more.
 func (s *statements) forget() {
+	if len(s.answers) == 0 {
+		return
+	}
 	asked := s.questions()
 	maps.DeleteFunc(s.answers, func(q Question, _ Answer) bool { return !slices.Contains(asked, q) })
 }
@@ -230,8 +254,12 @@ func (s *statements) forget() {
 // servers puts together who is in: the lines in their order, those that name
 // servers are asked about as they are answered. It has no side effects.
 func (s *statements) servers() []Server {
-	var out []Server
-	for _, line := range s.lines() {
+	lines := s.lines()
+	if !s.mayAsk() {
+		return lines
+	}
+	out := make([]Server, 0, len(lines))
+	for _, line := range lines {
 		if line.Question == (Question{}) {
 			out = append(out, line)
 			continue
