@@ -16,7 +16,8 @@ import (
 // since the one before, so that ten thousand servers cost nothing while others
 // change. It belongs to one goroutine.
 type overlays struct {
-	index   uint64 // of the last overlay; of its own, since a cluster may be formed anew
+	cluster consensus.Cluster // whose indexes are meant below
+	index   uint64            // of the last overlay; of its own, since a cluster may be formed anew
 	edits   map[string]agreedEdits
 	answers map[subject]uint64 // when each was agreed on
 }
@@ -25,6 +26,14 @@ type overlays struct {
 type agreedEdits struct {
 	modified uint64
 	edits    upstream.Edits
+	places   []place // of the servers that were added, sorted by id
+}
+
+// place is where a server that was added stands in edits.Added.
+type place struct {
+	id       consensus.ServerID
+	modified uint64
+	at       int
 }
 
 // agreedAnswer is what has been agreed on about a name.
@@ -37,13 +46,16 @@ type agreedAnswer struct {
 // that is something else than before. A server that this version cannot read is
 // left out, with an error.
 func (o *overlays) overlay(s *consensus.State) (next upstream.Overlay, changed bool, err error) {
+	if c := s.Cluster(); c != o.cluster { // another log: what has the same index is not the same
+		o.cluster, o.edits, o.answers = c, nil, nil
+	}
 	edits := map[string]agreedEdits{}
 	changed = o.edits == nil
 	s.Upstreams(func(name string, e consensus.Edits) {
 		known, ok := o.edits[name]
 		if !ok || known.modified != e.Modified {
-			translated, failed := editsOf(name, &e)
-			known = agreedEdits{e.Modified, translated}
+			translated, failed := editsOf(name, &e, &known)
+			known = translated
 			changed, err = true, errors.Join(err, failed)
 		}
 		edits[name] = known
@@ -79,18 +91,13 @@ func (o *overlays) news(s *consensus.State) (list []agreedAnswer) {
 	return list
 }
 
-// editsOf translates the edits of one upstream.
-func editsOf(name string, e *consensus.Edits) (out upstream.Edits, failed error) {
+// editsOf translates the edits of one upstream. Servers that were added are
+// taken from what was translated before as far as they are the same.
+func editsOf(name string, e *consensus.Edits, before *agreedEdits) (next agreedEdits, failed error) {
+	next.modified = e.Modified
+	out := &next.edits
 	out.Seeded = e.Seeded
-	e.Added.Each(func(_ consensus.ServerID, a consensus.Addition) {
-		server, err := agreedServer(&a.Server)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("server %q that was added to upstream %q: %w", a.Server.Name, name, err))
-			return
-		}
-		out.Added = append(out.Added, upstream.Addition{Index: a.Created, Server: server})
-	})
-	slices.SortFunc(out.Added, func(a, b upstream.Addition) int { return cmp.Compare(a.Index, b.Index) })
+	failed = next.addedOf(name, e, before)
 	out.Changed, out.Removed = map[upstream.ServerID]upstream.Edit{}, map[upstream.ServerID]bool{}
 	e.Changed.Each(func(id consensus.ServerID, c consensus.Changed) {
 		out.Changed[upstream.ServerID(id)] = upstream.Edit(c.Edit)
@@ -101,7 +108,43 @@ func editsOf(name string, e *consensus.Edits) (out upstream.Edits, failed error)
 	}
 	out.Orders = map[upstream.ServerID]upstream.Order{}
 	e.Orders.Each(func(id consensus.ServerID, o consensus.Order) { out.Orders[upstream.ServerID(id)] = orders[o.Kind] })
-	return out, failed
+	return next, failed
+}
+
+// addedServer is one of an upstream, on its way to its place.
+type addedServer struct {
+	created uint64
+	server  *upstream.Server
+	of      int // which of places
+}
+
+// addedOf translates the servers that were added to an upstream.
+func (n *agreedEdits) addedOf(name string, e *consensus.Edits, before *agreedEdits) (failed error) {
+	var list []addedServer
+	rest := before.places
+	e.Added.Each(func(id consensus.ServerID, a consensus.Addition) {
+		for len(rest) > 0 && rest[0].id < id {
+			rest = rest[1:]
+		}
+		s := addedServer{created: a.Created, of: len(n.places)}
+		if len(rest) > 0 && rest[0].id == id && rest[0].modified == a.Modified {
+			s.server = &before.edits.Added[rest[0].at].Server
+		} else if fresh, err := agreedServer(&a.Server); err == nil {
+			s.server = &fresh
+		} else {
+			failed = errors.Join(failed, fmt.Errorf("server %q that was added to upstream %q: %w", a.Server.Name, name, err))
+			return
+		}
+		n.places = append(n.places, place{id: id, modified: a.Modified})
+		list = append(list, s)
+	})
+	slices.SortFunc(list, func(a, b addedServer) int { return cmp.Compare(a.created, b.created) })
+	n.edits.Added = slices.Grow(n.edits.Added, len(list))
+	for at, s := range list {
+		n.places[s.of].at = at
+		n.edits.Added = append(n.edits.Added, upstream.Addition{Index: s.created, Server: *s.server})
+	}
+	return failed
 }
 
 // agreedServer translates a server that was added. All nodes must mean the same

@@ -40,7 +40,7 @@ func TestOverlayOfState(t *testing.T) {
 	a.make(t, addition("u", "10.0.0.1:80"))
 	a.make(t, addition("v", "10.0.0.1:80"))
 	two := step(true)
-	a.make(t, &consensus.RaiseEpoch{To: 3})
+	a.make(t, &consensus.CreateKey{ID: 1, Secret: make(consensus.Secret, 32)})
 	step(false)
 	a.make(t, addition("v", "10.0.0.2:80"))
 	three := step(true)
@@ -54,6 +54,46 @@ func TestOverlayOfState(t *testing.T) {
 	a = agreement{state: &consensus.State{}} // a cluster formed anew
 	if again := step(true); again.Index <= three.Index {
 		t.Errorf("index %d after %d", again.Index, three.Index)
+	}
+}
+
+// TestOverlayReuses: of many servers that were added those that are the same are
+// not translated anew, and all are in the order of their age.
+func TestOverlayReuses(t *testing.T) {
+	t.Parallel()
+	a := agreement{state: &consensus.State{}}
+	var o overlays
+	step := func() (list []string, added []upstream.Addition) {
+		t.Helper()
+		next, _, err := o.overlay(a.state)
+		if err != nil {
+			t.Error(err)
+		}
+		added = next.Upstreams["u"].Added
+		for i := range added {
+			list = append(list, fmt.Sprintf("%s=%d", added[i].Server.Name, added[i].Server.Weight))
+		}
+		return list, added
+	}
+	for _, n := range []int{5, 1, 4, 2, 3} {
+		a.make(t, addition("u", fmt.Sprintf("10.0.0.%d:80", n)))
+	}
+	_, before := step()
+	a.make(t, &consensus.RemoveServer{Target: addition("u", "10.0.0.4:80").Target})
+	heavy := 7
+	a.make(t, &consensus.EditServer{Target: addition("u", "10.0.0.2:80").Target, Edit: consensus.Edit{Weight: &heavy}})
+	a.make(t, addition("u", "10.0.0.6:80"))
+	got, after := step()
+	if want := "[10.0.0.5:80=1 10.0.0.1:80=1 10.0.0.2:80=7 10.0.0.3:80=1 10.0.0.6:80=1]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, not %s", got, want)
+	}
+	same := func(a, b int) bool { return &before[a].Server.Addrs[0] == &after[b].Server.Addrs[0] }
+	if !same(0, 0) || !same(1, 1) || same(3, 2) || !same(4, 3) {
+		t.Error("what is the same is translated anew, or what is not is taken for the same")
+	}
+	a.make(t, &consensus.RaiseEpoch{To: 3}) // another log may stand behind the same indexes
+	if _, anew := step(); &anew[0].Server.Addrs[0] == &after[0].Server.Addrs[0] {
+		t.Error("what was agreed on in another log is taken over")
 	}
 }
 
