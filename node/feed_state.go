@@ -98,15 +98,15 @@ const (
 // another node whose file the leader does not have. It ends when there is
 // nothing to be taken over.
 func (c *cluster) seed(ctx context.Context, cfg *config.Config) {
-	for turn := 0; ; turn++ {
+	for turn := 0; ; {
 		state := c.state()
-		list := seeds(cfg, state)
-		if len(list) == 0 {
+		if seeded(cfg, state) {
 			return
 		}
-		leader, _ := c.consensus.Load().Leader()
-		if state.Cluster().ID != "" && leader != "" && (leader == c.self() || turn >= seedTurns) {
-			c.proposeSeeds(ctx, list)
+		if leader, _ := c.consensus.Load().Leader(); state.Cluster().ID != "" && leader != "" {
+			if turn++; leader == c.self() || turn > seedTurns {
+				c.proposeSeeds(ctx, cfg)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -116,10 +116,10 @@ func (c *cluster) seed(ctx context.Context, cfg *config.Config) {
 	}
 }
 
-func (c *cluster) proposeSeeds(ctx context.Context, list []*consensus.Batch) {
-	for _, batch := range list {
+func (c *cluster) proposeSeeds(ctx context.Context, cfg *config.Config) {
+	for _, batch := range seeds(cfg, c.state()) {
 		result, err := c.consensus.Load().Propose(ctx, consensus.Command{Actor: "state file", Change: batch})
-		if err == nil && result.Code != consensus.Accepted {
+		if err == nil && result.Code != consensus.Accepted && !seeded(cfg, c.state()) { // else another node was faster
 			c.log.Logf(errorlog.Error, 0, "taking over a state file: %s", result.Reason)
 		}
 		if err != nil || result.Code != consensus.Accepted {

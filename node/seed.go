@@ -1,6 +1,8 @@
 package node
 
 import (
+	"slices"
+
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
 )
@@ -8,6 +10,17 @@ import (
 // seedBatch is how many servers of a state file are proposed together: far less
 // than a command may hold.
 const seedBatch = 500
+
+// seeded reports whether the servers in the state files of a configuration are
+// agreed ones, or need not become such.
+func seeded(conf *config.Config, s *consensus.State) bool {
+	return conf.HTTP == nil || !slices.ContainsFunc(conf.HTTP.Upstreams, func(u *config.Upstream) bool { return toSeed(u, s) })
+}
+
+func toSeed(u *config.Upstream, s *consensus.State) bool {
+	e, _ := s.Upstream(u.Name)
+	return u.State != "" && len(u.Servers) > 0 && !e.Seeded
+}
 
 // seeds returns the commands, one to be proposed after the other, by which the
 // servers in the state files of a configuration become agreed ones. A node
@@ -19,11 +32,9 @@ func seeds(conf *config.Config, s *consensus.State) (list []*consensus.Batch) {
 		return nil
 	}
 	for _, u := range conf.HTTP.Upstreams {
-		e, _ := s.Upstream(u.Name)
-		if u.State == "" || len(u.Servers) == 0 || e.Seeded {
-			continue
+		if toSeed(u, s) {
+			list = append(list, seed(u)...)
 		}
-		list = append(list, seed(u)...)
 	}
 	return list
 }
