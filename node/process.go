@@ -2,11 +2,8 @@ package node
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"runtime"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -14,52 +11,6 @@ import (
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/config/errno"
 )
-
-const (
-	// gcPercent trades memory for fewer collections. A balancer's heap is small
-	// and what it allocates beside its pooled buffers lives briefly.
-	gcPercent = 400
-
-	// memoryShare is the part of the machine's memory at which collections
-	// become frequent whatever gcPercent says, so that it never costs the process.
-	memoryShare = 0.7
-)
-
-// tuneMemory sets the collector's goals where the environment does not
-// (GOGC, GOMEMLIMIT).
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	if limit := memoryLimit(os.ReadFile); limit > 0 {
-		debug.SetMemoryLimit(int64(float64(limit) * memoryShare))
-	}
-}
-
-// memoryLimit gives the bytes of memory that the process may use: those of its
-// control group or of the machine, whichever is less; 0 if neither is known.
-func memoryLimit(read func(string) ([]byte, error)) int64 {
-	limit := int64(math.MaxInt64)
-	// A file that is not there or not a number ("max") sets no limit.
-	if text, err := read("/sys/fs/cgroup/memory.max"); err == nil {
-		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil {
-			limit = min(limit, n)
-		}
-	}
-	if text, err := read("/proc/meminfo"); err == nil {
-		var kilobytes int64
-		if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kilobytes); err == nil {
-			limit = min(limit, kilobytes*1024)
-		}
-	}
-	if limit == math.MaxInt64 {
-		return 0
-	}
-	return limit
-}
 
 // setProcessors applies worker_processes. Auto is what the runtime finds: the
 // CPUs of the machine, or the share that the control group allows, kept up to

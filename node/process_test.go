@@ -1,7 +1,6 @@
 package node
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -28,36 +27,6 @@ func TestEnvironment(t *testing.T) {
 	for _, tt := range tests {
 		if got := strings.Join(environment(tt.list, lookup), " "); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
-		}
-	}
-}
-
-func TestMemoryLimit(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, group, machine string
-		want                 int64
-	}{
-		{"nothing known", "", "", 0},
-		{"machine", "", "MemTotal:        1024 kB\nMemFree: 1 kB\n", 1 << 20},
-		{"no limit of the group", "max\n", "MemTotal: 1024 kB\n", 1 << 20},
-		{"group", "4096\n", "MemTotal: 1024 kB\n", 4096},
-		{"group above the machine", "99999999999\n", "MemTotal: 1024 kB\n", 1 << 20},
-		{"unreadable", "lots", "Mem?", 0},
-	}
-	for _, tt := range tests {
-		read := func(name string) ([]byte, error) {
-			text := tt.machine
-			if strings.HasPrefix(name, "/sys/") {
-				text = tt.group
-			}
-			if text == "" {
-				return nil, os.ErrNotExist
-			}
-			return []byte(text), nil
-		}
-		if got := memoryLimit(read); got != tt.want {
-			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}
 }

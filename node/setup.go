@@ -125,6 +125,7 @@ func (n *Node) ownProcess(cfg *config.Config) error {
 		return nil
 	}
 	tuneMemory()
+	n.watchMemory()
 	n.applyLimits(cfg)
 	return setEnvironment(cfg.Env)
 }
