@@ -3,33 +3,18 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/weir-lb/weir/cluster-test/golden"
 )
 
 // TestDirectiveDocs keeps docs/directives.md in step with the rows.
 func TestDirectiveDocs(t *testing.T) {
 	t.Parallel()
 	const name = "../docs/directives.md"
-	got := directiveDocs()
-	if *update {
-		if err := os.MkdirAll("../docs", 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(got), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != got {
-		t.Errorf("%s is not what the rows say; run go test ./config -update\n%s", name, firstDifference(string(want), got))
-	}
+	golden.Compare(t, name, directiveDocs())
 }
 
 const docsHead = `# Directives

@@ -2,19 +2,17 @@ package config
 
 import (
 	"errors"
-	goflag "flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
-)
 
-var update = goflag.Bool("update", false, "rewrite the expectations of golden files and the generated documentation")
+	"github.com/weir-lb/weir/cluster-test/golden"
+)
 
 const testMain = "/etc/weir/weir.conf"
 
@@ -54,31 +52,11 @@ func loadText(text string) (*Config, error) {
 // below it the model, or the error.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	names, err := filepath.Glob("testdata/*.conf")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no golden files: %v", err)
-	}
-	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			t.Parallel()
-			raw, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			input, want, _ := strings.Cut(string(raw), "\n----\n")
-			input = strings.TrimSuffix(input, "\n")
-			got := goldenOutput(splitFiles(input))
-			if *update {
-				if err := os.WriteFile(name, []byte(input+"\n----\n"+got), 0o666); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != want {
-				t.Errorf("model differs (run with -update and read the difference)\n%s", firstDifference(want, got))
-			}
-		})
-	}
+	golden.Scripts(t, "testdata/*.conf", func(_ *testing.T, text string) string {
+		input, _, _ := strings.Cut(text, "\n----\n")
+		input = strings.TrimSuffix(input, "\n")
+		return input + "\n----\n" + goldenOutput(splitFiles(input))
+	})
 }
 
 func goldenOutput(files map[string]string) string {
@@ -110,23 +88,6 @@ func splitFiles(input string) map[string]string {
 	return files
 }
 
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(w), len(g)) {
-		a, b := "", ""
-		if i < len(w) {
-			a = w[i]
-		}
-		if i < len(g) {
-			b = g[i]
-		}
-		if a != b {
-			return fmt.Sprintf("line %d\nwant %s\ngot  %s", i+1, a, b)
-		}
-	}
-	return ""
-}
-
 // TestErrors reads testdata/errors.txt: a configuration in one line, below it,
 // indented, the error.
 func TestErrors(t *testing.T) {
@@ -138,7 +99,7 @@ func TestErrors(t *testing.T) {
 	}
 	var out strings.Builder
 	lines := strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n")
-	for i, line := range lines {
+	for _, line := range lines {
 		switch {
 		case strings.HasPrefix(line, "\t"):
 			continue
@@ -156,13 +117,6 @@ func TestErrors(t *testing.T) {
 			got = "\t" + err.Error()
 		}
 		fmt.Fprintf(&out, "%s\n%s\n", line, got)
-		if want := append(lines, "")[i+1]; !*update && got != want {
-			t.Errorf("%s\nwant%s\ngot %s", line, want, got)
-		}
 	}
-	if *update {
-		if err := os.WriteFile(name, []byte(out.String()), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.Compare(t, name, out.String())
 }

@@ -261,6 +261,12 @@ func (c *Consensus) Leader() (NodeID, string) {
 	return id, addr
 }
 
+// Removed reports whether the cluster has shut this node out for good.
+func (c *Consensus) Removed() bool {
+	e, why := c.engine()
+	return e == nil && errors.Is(why, errRemoved)
+}
+
 // Transfer has another voter lead. Any node may be asked. It returns who leads
 // then: still the same node if there is no other voter, nobody if this node has
 // not heard of another one soon.

@@ -251,6 +251,13 @@ func TestSpace(t *testing.T) {
 	if r, err := w.all()[0].up().ProposeWithin(limit(t, 5*time.Second), addServer(1), 0); leader != w.all()[0] && (err != nil || r.Code != Accepted) {
 		t.Errorf("the others: %+v, %v", r, err)
 	}
+	if r, err := leader.up().ProposeWithin(limit(t, 5*time.Second), addServer(2), 5*time.Second); err != nil || r.Code != Accepted {
+		t.Errorf("through it: %+v, %v", r, err)
+	}
+	var none *NoQuorumError
+	if _, err := leader.up().Read(limit(t, time.Second)); !errors.As(err, &none) || !none.Interrupted || !errors.Is(none.Why, errSpace) {
+		t.Errorf("what it does not know: %v", err)
+	}
 	<-time.After(500 * time.Millisecond) // several looks at the disk, as the log is to be opened
 	free[leader].Store(1 << 40)
 	w.eventually("it is back", w.equal)

@@ -162,6 +162,17 @@ func TestJoinVoteAndRemove(t *testing.T) {
 		return s.Leader != leader.o.ID && s.Leader != "" && len(s.Voters) == 5 && len(s.NonVoters) == 0
 	})
 	w.eventually("the removed one knows", func() bool { return strings.Contains(leader.up().Status().Stopped, "removed") })
+	asked := time.Now()
+	var refused *RefusedError
+	if _, err := leader.up().Propose(t.Context(), addServer(2)); !errors.As(err, &refused) || !refused.Removed() {
+		t.Errorf("a write through it: %v", err)
+	}
+	if waited := time.Since(asked); waited > time.Second {
+		t.Errorf("it says so after %v", waited)
+	}
+	if err := leader.up().Recover(leader.up().State().Cluster().ID); err == nil {
+		t.Error("it makes a quorum of itself")
+	}
 	leader.stop()
 	leader.start()
 	w.eventually("it does not come back", func() bool { return strings.Contains(leader.up().Status().Stopped, "removed") })
@@ -222,8 +233,8 @@ func TestRefused(t *testing.T) {
 	if r, err := leader.up().Propose(t.Context(), addServer(1)); err != nil || r.Code != Accepted {
 		t.Errorf("the others: %+v, %v", r, err)
 	}
-	var none *NoQuorumError
-	if _, err := old.up().ProposeWithin(t.Context(), addServer(2), 0); !errors.As(err, &none) {
+	var refused *RefusedError
+	if _, err := old.up().Propose(t.Context(), addServer(2)); !errors.As(err, &refused) || refused.Removed() {
 		t.Errorf("a write through it: %v", err)
 	}
 }

@@ -67,10 +67,14 @@ func TestRepeatedRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	remove := Command{Change: &RemoveServer{Target{Upstream: "app", ID: 1}}}
-	if r, err := w.all()[1].up().Propose(t.Context(), remove); err != nil || r.Code != Accepted {
-		t.Fatalf("%+v, %v", r, err)
+	removed, err := w.all()[1].up().Propose(t.Context(), remove)
+	if err != nil || removed.Code != Accepted {
+		t.Fatalf("%+v, %v", removed, err)
 	}
 	for _, node := range w.all() {
+		if err := node.up().WaitIndex(t.Context(), removed.Index); err != nil {
+			t.Fatal(err)
+		}
 		if r, err := node.up().Propose(t.Context(), cmd); err != nil || r != want || has(node.up().State(), 1) {
 			t.Errorf("%s: %+v, %v", node.o.Name, r, err)
 		}

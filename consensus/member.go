@@ -44,6 +44,16 @@ func (s *State) Admits(id NodeID, publicKey []byte) bool {
 	return ok && !n.Removed && bytes.Equal(n.PublicKey, publicKey)
 }
 
+// Owner returns the node that has a name.
+func (s *State) Owner(name string) (NodeID, bool) {
+	for id, n := range s.nodes.all() {
+		if n.Name == name && !n.Removed {
+			return id, true
+		}
+	}
+	return "", false
+}
+
 // present counts the nodes that were not removed.
 func (s *State) present() int {
 	n := 0

@@ -25,6 +25,9 @@ type NoQuorumError struct {
 	Voters  int      // how many there are
 	Missing []NodeID // the voters that gossip does not see
 	Why     error    // why this node does not agree, or does not know who leads
+	// Interrupted says that it is this node that has no part in agreement at the
+	// moment, and that none of the others did it in its place.
+	Interrupted bool
 }
 
 // Error names who is missing.
@@ -41,6 +44,19 @@ func (e *NoQuorumError) Error() string {
 
 // Unwrap returns the reason.
 func (e *NoQuorumError) Unwrap() error { return e.Why }
+
+// RefusedError says that the cluster refuses this node, so that surely nothing
+// was changed. Another node may be asked; this one has to be mended first.
+type RefusedError struct{ Why error }
+
+// Error tells the reason.
+func (e *RefusedError) Error() string { return e.Why.Error() }
+
+// Unwrap returns the reason.
+func (e *RefusedError) Unwrap() error { return e.Why }
+
+// Removed reports whether the reason is that the node was removed.
+func (e *RefusedError) Removed() bool { return errors.Is(e.Why, errRemoved) }
 
 // OutcomeUnknownError says that a command may have been agreed on, or may be
 // yet. To propose it again with its request id does it at most once; State.Result
@@ -66,8 +82,8 @@ func NewRequestID() (r RequestID) {
 
 // Propose has a command agreed on, on whichever node, and waits until this node
 // has applied it and Options.OnState has returned. A refusal is no error, but in
-// the Result. Errors: *NoQuorumError, *OutcomeUnknownError, and that of a command
-// that cannot be encoded. A command without a request id gets one, so that it
+// the Result. Errors: *NoQuorumError, *RefusedError, *OutcomeUnknownError, and that
+// of a command that cannot be encoded. A command without a request id gets one, so that it
 // is done once however often the leader changes.
 func (c *Consensus) Propose(ctx context.Context, cmd Command) (Result, error) {
 	return c.ProposeWithin(ctx, cmd, c.o.Timeouts.Write)
@@ -92,6 +108,9 @@ func (c *Consensus) ProposeWithin(ctx context.Context, cmd Command, patience tim
 	case r.Result == nil:
 		return Result{}, &OutcomeUnknownError{cmd.Request, errors.New("the leader's answer says nothing")}
 	}
+	if e, _ := c.engine(); e == nil {
+		return *r.Result, nil // others did it: this node does not follow the log
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeouts.Write)
 	defer cancel()
 	// It is agreed on: that this node lags behind makes no failure of it.
@@ -100,7 +119,8 @@ func (c *Consensus) ProposeWithin(ctx context.Context, cmd Command, patience tim
 }
 
 // Read returns a state in which is all that was acknowledged, by any node,
-// before Read was called. Its error is a *NoQuorumError, or that of ctx.
+// before Read was called. Its error is a *NoQuorumError, a *RefusedError, or that
+// of ctx.
 func (c *Consensus) Read(ctx context.Context) (*State, error) {
 	r, err := c.ask(ctx, message{Kind: askRead}, c.o.Timeouts.Write)
 	if err != nil {
@@ -129,9 +149,12 @@ func (c *Consensus) ask(ctx context.Context, m message, patience time.Duration) 
 	for pause := retryPause; ; pause = min(2*pause, maxRetryPause) {
 		news := c.news.wait()
 		r, err := c.try(ctx, m)
+		var refused *RefusedError
 		switch {
 		case err == nil:
 			return r, nil
+		case errors.As(err, &refused):
+			return reply{}, refused
 		case errors.Is(err, errMaybe):
 			maybe = err
 		case !errors.Is(err, errNoLeader):
@@ -166,7 +189,7 @@ func (c *Consensus) rest(ctx context.Context, news <-chan struct{}, pause time.D
 func (c *Consensus) try(ctx context.Context, m message) (reply, error) {
 	e, why := c.engine()
 	if e == nil {
-		return reply{}, fmt.Errorf("%w: %w", errNoLeader, why)
+		return c.elsewhere(ctx, m, why)
 	}
 	id, _ := e.leader()
 	switch {
@@ -188,6 +211,30 @@ func (c *Consensus) try(ctx context.Context, m message) (reply, error) {
 		}
 	}
 	return r, err
+}
+
+// elsewhere has one of the other nodes see to what m asks, while this one has no
+// part in agreement: its disk may be full, and the cluster has a quorum all the
+// same. What is to be read is not in the state of this node, so it is not asked.
+func (c *Consensus) elsewhere(ctx context.Context, m message, why error) (r reply, err error) {
+	if final(why) {
+		return reply{}, fmt.Errorf("%w: %w", errNoLeader, &RefusedError{why})
+	}
+	err = fmt.Errorf("%w: %w", errNoLeader, why)
+	if m.Kind == askRead || m.Hops > 0 || c.o.Stream == nil || c.ctx.Err() != nil {
+		return reply{}, err
+	}
+	m.Hops++
+	for id := range c.o.Presence() {
+		n, known := c.State().Node(id)
+		if !known || id == c.o.ID {
+			continue
+		}
+		if r, callErr := c.call(ctx, n.Addr, m); callErr == nil || !errors.Is(callErr, errNoLeader) {
+			return r, callErr
+		}
+	}
+	return reply{}, err
 }
 
 // relay has another voter pass m on to a leader that this node cannot reach.
@@ -281,6 +328,9 @@ func (c *Consensus) call(ctx context.Context, addr string, m message) (r reply, 
 // noQuorum tells who is missing.
 func (c *Consensus) noQuorum(why error) error {
 	e := &NoQuorumError{Why: why}
+	if engine, reason := c.engine(); engine == nil {
+		e.Why, e.Interrupted = reason, true
+	}
 	s := c.Status()
 	e.Voters, e.Missing = len(s.Voters), s.Missing
 	return e

@@ -27,7 +27,10 @@ func (o *Options) recoveryPath() string { return filepath.Join(o.Dir, recoveryFi
 func (c *Consensus) Recover(cluster string) error {
 	own := c.State().Cluster()
 	id, _ := c.Leader()
+	e, why := c.engine()
 	switch {
+	case e == nil && final(why):
+		return fmt.Errorf("recover: %w", why)
 	case c.o.Stream == nil || c.o.Dir == "":
 		return errors.New("recover: the node is alone")
 	case own.ID == "" || cluster != own.ID:

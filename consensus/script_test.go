@@ -3,18 +3,15 @@ package consensus
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write what the scripts in testdata give into them")
+	"github.com/weir-lb/weir/cluster-test/golden"
+)
 
 // script runs the lines of a file in testdata:
 //
@@ -42,29 +39,12 @@ type entry struct {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scripts", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := &script{state: &State{}, at: time.UnixMilli(0)}
-			got := s.play(t, string(text))
-			s.laws(t)
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(text) {
-				t.Errorf("%s gives\n%s", file, got)
-			}
-		})
-	}
+	golden.Scripts(t, "testdata/*.txt", func(t *testing.T, text string) string {
+		s := &script{state: &State{}, at: time.UnixMilli(0)}
+		got := s.play(t, text)
+		s.laws(t)
+		return got
+	})
 }
 
 func (s *script) play(t *testing.T, text string) string {

@@ -64,10 +64,21 @@ func (c *Consensus) interrupt(err error) {
 	switch {
 	case errors.Is(err, errAgain) || !c.worsened(err):
 	case final(err):
-		c.o.Log.Error(fmt.Sprintf("agreement stops on this node: %v; the last agreed state stays in use", err))
+		c.o.Log.Error(fmt.Sprintf("agreement stops on this node: %v; the last agreed state stays in use%s", err, remedy(err)))
 	default:
 		c.o.Log.Error(fmt.Sprintf("agreement is interrupted on this node: %v; the last agreed state stays in use", err))
 	}
+}
+
+// remedy tells what an operator can do about what is final.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, errRemoved):
+		return ". To have it join again, as a new node, stop it, empty its data folder and start it"
+	case errors.Is(err, errRefused):
+		return ". To have it join again, as a new node, stop it, remove it from the cluster, empty its data folder and start it"
+	}
+	return ""
 }
 
 // worsened notes what interrupts agreement. It reports whether that is other

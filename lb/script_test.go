@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/golden"
 	"github.com/weir-lb/weir/lb/lbtest"
 )
 
@@ -41,7 +42,6 @@ import (
 // the configuration, PREFIX/certs that of the certificates of writeTestPKI.
 var (
 	against = flag.String("against", "", "`nginx` to hold the scripts' conversations with it instead")
-	update  = flag.Bool("update", false, "write the answers into the scripts")
 )
 
 // scriptCase is one case of a script.
@@ -135,18 +135,18 @@ func runScripts(t *testing.T, pattern string) {
 	for _, file := range files {
 		head, cases := readScript(t, file)
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			if !*update {
+			if !golden.Updating() {
 				t.Parallel()
 			}
 			for _, c := range cases {
 				t.Run(c.title, func(t *testing.T) {
-					if !*update {
+					if !golden.Updating() {
 						t.Parallel()
 					}
 					c.run(t)
 				})
 			}
-			if *update {
+			if golden.Updating() {
 				writeScript(t, file, head, cases)
 			}
 		})
@@ -195,25 +195,16 @@ func (c *scriptCase) run(t *testing.T) {
 	tell := strings.NewReplacer(be.Addr(), "ORIGIN", dead.Addr(), "DEAD", ":"+port, ":8080", b.Dir, "PREFIX",
 		"nginx/1.22.1", "weir/1", ">nginx<", ">weir<", "Server: nginx", "Server: weir")
 	got := c.converse(t, s, tell)
-	if *update {
+	if golden.Updating() {
 		c.talk = got
 		return
 	}
 	if g, w := strings.Join(got, "\n"), strings.Join(c.talk, "\n"); g != w {
-		t.Errorf("the conversation went otherwise:\n%s", difference(c.talk, got))
+		t.Errorf("the conversation went otherwise:\n%s", golden.Difference(c.talk, got))
 	}
 }
 
 // difference shows two lists of lines from their first difference on.
-func difference(want, got []string) string {
-	i := 0
-	for i < len(want) && i < len(got) && want[i] == got[i] {
-		i++
-	}
-	from := max(0, i-6)
-	return fmt.Sprintf("want\n%s\n\ngot\n%s", strings.Join(want[from:min(len(want), i+20)], "\n"), strings.Join(got[from:min(len(got), i+20)], "\n"))
-}
-
 // converse holds the conversation and returns it as it went.
 func (c *scriptCase) converse(t *testing.T, s scripted, tell *strings.Replacer) (got []string) {
 	var client *lbtest.Client

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type cluster struct {
 	member    atomic.Pointer[gossip.Meta] // what the others are told of this node
 	stops     []stop
 
+	withdrawn  atomic.Bool // gossip has ended, since the node was removed
 	rechecking atomic.Bool // is about to be done
 
 	endSeed context.CancelFunc // of the configuration in force; nil before there is one
@@ -75,6 +77,7 @@ func (c *cluster) open(o clusterOptions) (err error) {
 		return c.openAlone(ctx, o)
 	}
 	c.feed.join(c)
+	c.feed.adoptKeys(c.state()) // nothing is agreed on yet
 	if err := c.openLink(); err != nil {
 		cancel()
 		return err
@@ -157,7 +160,7 @@ func (c *cluster) openLink() error {
 	g := c.ground
 	l, err := link.Open(link.Options{
 		Listener: g.listener, Identity: g.identity, Cluster: g.conf.Name, Secrets: []*link.Secret{g.secret},
-		Admit:    c.admit,
+		Admit: c.admit, AdmitCaller: c.admitCaller,
 		Handlers: c.handlers(),
 		Log:      func(text string) { c.log.Logf(errorlog.Warn, 0, "cluster: %s", text) },
 	})
@@ -183,6 +186,16 @@ func admits(s *consensus.State, id consensus.NodeID, key []byte) error {
 		return fmt.Errorf("node %q joined with another key", n.Name)
 	}
 	return nil
+}
+
+// admitCaller decides which nodes may call. Those that were removed may: who was
+// away meanwhile is to hear of it. No handler answers them anything else.
+func (c *cluster) admitCaller(p link.Peer) error {
+	err := c.admit(p)
+	if n, _ := c.state().Node(consensus.NodeID(p.ID)); n.Removed && bytes.Equal(n.PublicKey, p.Key) {
+		return nil
+	}
+	return err
 }
 
 func (c *cluster) handlers() map[string]link.Handler {

@@ -289,6 +289,23 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// TestNameTaken: who claims the name of another node is told why it is refused,
+// and is a member at no time.
+func TestNameTaken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	http := "upstream app { zone app 64k; server 127.0.0.1:1; }"
+	host := s.begin(t, 1, s.conf(1, 1, http))
+	eventually(t, "a table of nodes", func() bool { _, known := host.cluster.state().Owner("n1"); return known })
+	join := fmt.Sprintf("join %s1:7946;", s.net)
+	claimer := s.begin(t, 2, strings.NewReplacer("node n2", "node n1", "expect 1;", join).Replace(s.conf(2, 1, http)))
+	claimer.stderr.wait(t, `the name "n1" is that of another node`)
+	host.stderr.wait(t, `the name "n1" is that of another node`)
+	if list := host.cluster.gossip.Load().Members(); len(list) != 1 { // the dead are remembered, too
+		t.Errorf("%+v", list)
+	}
+}
+
 // TestExample: the example of a cluster is a configuration without a remark.
 func TestExample(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/weir-lb/weir/config"
@@ -55,10 +56,24 @@ func (c *cluster) logf(level, format string, args ...any) {
 }
 
 // admitMember decides which nodes gossip takes for members.
-func (c *cluster) admitMember(m gossip.Member) error {
-	n, known := c.state().Node(consensus.NodeID(m.ID))
+func (c *cluster) admitMember(m gossip.Member) error { return admitsMember(c.state(), &m) }
+
+// admitted gives the members that are admitted still: of some the table of nodes
+// tells only later that they are not.
+func (c *cluster) admitted(list []gossip.Member) []gossip.Member {
+	s := c.state()
+	return slices.DeleteFunc(list, func(m gossip.Member) bool { return admitsMember(s, &m) != nil })
+}
+
+// admitsMember is the rule: neither nodes that were removed, nor those that claim
+// another's name. Who is not in the table may come, to join.
+func admitsMember(s *consensus.State, m *gossip.Member) error {
+	n, known := s.Node(consensus.NodeID(m.ID))
 	if known && n.Removed {
 		return fmt.Errorf("node %q was removed from the cluster", n.Name)
+	}
+	if owner, taken := s.Owner(m.Name); taken && owner != consensus.NodeID(m.ID) {
+		return fmt.Errorf("the name %q is that of another node", m.Name)
 	}
 	return nil
 }
@@ -84,6 +99,9 @@ func (c *cluster) keepTime(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-load.C:
+			if c.consensus.Load().Removed() {
+				c.withdraw()
+			}
 			c.gossip.Load().SetLoad(uint16(min(c.feed.balancer.Connections(), math.MaxUint16)))
 			c.feed.compareAgain()
 		case <-secrets.C:
@@ -92,8 +110,25 @@ func (c *cluster) keepTime(ctx context.Context) {
 	}
 }
 
-// leaveGossip tells the others that this node will be back, and stops.
+// withdraw ends gossip on a node that was removed: what the others say is none of
+// its business any more, and it does for itself what they shared.
+func (c *cluster) withdraw() {
+	if c.withdrawn.Load() {
+		return
+	}
+	err := c.leaveGossip()
+	c.withdrawn.Store(true)
+	if err != nil {
+		c.log.Logf(errorlog.Info, 0, "cluster: %v", err) // they have no part in it any more
+	}
+	c.feed.meet(nil)
+}
+
+// leaveGossip tells the others that this node goes, and may be back, and stops.
 func (c *cluster) leaveGossip() error {
+	if c.withdrawn.Load() {
+		return nil
+	}
 	c.changeMeta(func(m *gossip.Meta) { m.Ready, m.Restarting = false, true })
 	g := c.gossip.Load()
 	if err := g.Leave(time.Second); err != nil {
@@ -113,7 +148,7 @@ func (c *cluster) changeMeta(change func(*gossip.Meta)) {
 
 // drains tells the others that this node takes nothing new.
 func (c *cluster) drains() {
-	if c != nil && c.gossip.Load() != nil {
+	if c != nil && c.gossip.Load() != nil && !c.withdrawn.Load() {
 		c.changeMeta(func(m *gossip.Meta) { m.Ready, m.Draining = false, true })
 	}
 }

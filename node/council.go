@@ -57,6 +57,7 @@ type council struct {
 	knock chan struct{} // there may be something to propose
 
 	mu     sync.Mutex
+	alone  time.Duration    // see leaderless; of tests another
 	last   time.Time        // when there was a leader
 	told   map[subject]bool // of whom it was told that nobody confirms
 	looked time.Time        // when the second looked last
@@ -127,7 +128,7 @@ func (c *council) forsaken() bool {
 	if c.led() || c.last.IsZero() {
 		c.last = now
 	}
-	return now.Sub(c.last) >= leaderless
+	return now.Sub(c.last) >= c.alone
 }
 
 // decide does the duties of f's council until ctx ends.

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,7 +14,6 @@ import (
 
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/discovery"
-	"github.com/weir-lb/weir/discovery/dnstest"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/upstream"
 )
@@ -86,61 +82,6 @@ func TestSameRecords(t *testing.T) {
 	}
 }
 
-// TestNamesTogether: nodes have the same servers of a name, of which two ask;
-// and go on when the one that asks first is gone.
-func TestNamesTogether(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	ns := dnstest.Start(t)
-	for i, name := range []string{"one", "two"} {
-		addr := fmt.Sprintf("%s%d", s.net, 11+i)
-		listener, err := net.Listen("tcp", addr+":9000")
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("App", name) }))
-		_ = server.Listener.Close() // its own, of which there is no need
-		server.Listener = listener
-		server.Start()
-		t.Cleanup(server.Close)
-	}
-	ns.Host("app.example", 1, s.net+"11")
-	conf := "resolver " + ns.Addr + " valid=1s ipv6=off; upstream app { zone app 64k; server app.example:9000 resolve; }"
-	var nodes []*living
-	for i := range 3 {
-		nodes = append(nodes, s.begin(t, i+1, s.conf(i+1, 3, conf)))
-	}
-	all := func(want string, nodes []*living) {
-		t.Helper()
-		for _, l := range nodes {
-			eventually(t, want+" on "+l.url, func() bool { return l.get(t) == want })
-		}
-	}
-	all("200 OK one", nodes)
-	name := subject{"app", upstream.Question{Host: "app.example"}}
-	for _, l := range nodes {
-		eventually(t, "an agreed answer", func() bool { _, ok := l.cluster.feed.council.agreed(name); return ok })
-	}
-	asking := func() (list []int) {
-		for i, l := range nodes {
-			if l.cluster.feed.council.duty(name)&dutyAsk != 0 {
-				list = append(list, i)
-			}
-		}
-		return list
-	}
-	eventually(t, "two that ask", func() bool { return len(asking()) == 2 })
-	ns.Host("app.example", 1, s.net+"12")
-	all("200 OK two", nodes)
-
-	first, _ := resolvers(name, nodes[0].cluster.aliveNodes())
-	i := slices.IndexFunc(nodes, func(l *living) bool { return string(l.cluster.self()) == first })
-	nodes[i].end(t)
-	rest := slices.Delete(slices.Clone(nodes), i, i+1)
-	ns.Host("app.example", 1, s.net+"11")
-	all("200 OK one", rest)
-}
-
 // TestMassChange: an answer that takes away much is agreed on only when another
 // node was told the same.
 func TestMassChange(t *testing.T) {
@@ -197,7 +138,7 @@ func TestForsaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		led := true
-		c := &council{led: func() bool { return led }}
+		c := &council{led: func() bool { return led }, alone: leaderless}
 		for _, step := range []struct {
 			after time.Duration
 			led   bool

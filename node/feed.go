@@ -34,6 +34,7 @@ type feed struct {
 	// What has been adopted of agreed states, by one goroutine at a time.
 	overlays        overlays
 	sticky, tickets consensus.Ring
+	first           []byte // see stickyKeys
 
 	*sharing // of learned sessions and keys; nil without a cluster
 
@@ -80,6 +81,7 @@ func (f *feed) join(c *cluster) {
 		self: string(c.self()), tables: f.balancer, presence: newPresence(), ask: c.callNode,
 		others: func() []string { return c.aliveNodes()[1:] },
 		state:  c.state,
+		first:  c.firstStickyKey,
 		send: func(to []string, zone string, list []gossip.Session) error {
 			return c.gossip.Load().SendSessions(to, zone, list)
 		},
@@ -100,7 +102,7 @@ func (f *feed) join(c *cluster) {
 		ask: func(ctx context.Context, node string, body []byte) ([]byte, error) {
 			return c.callNode(ctx, node, verbName, body)
 		},
-		knock: make(chan struct{}, 1), told: map[subject]bool{},
+		knock: make(chan struct{}, 1), told: map[subject]bool{}, alone: leaderless,
 	}
 }
 

@@ -113,6 +113,7 @@ func (f *feed) lookForPeers() {
 // meet tells the balancer who shares the checking, whenever gossip hears of a
 // change among nodes.
 func (f *feed) meet(members []gossip.Member) {
+	members = f.cluster.admitted(members)
 	nodes := health.Nodes{Self: string(f.cluster.self())}
 	for _, m := range members {
 		if m.Alive && m.Ready && !m.Draining {

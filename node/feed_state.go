@@ -67,8 +67,12 @@ func (f *feed) adoptKeys(s *consensus.State) {
 	if f.cluster == nil && len(sticky) == 0 {
 		return
 	}
-	if !sameRing(sticky, f.sticky) || f.sticky == nil {
-		keys, err := stickyKeys(sticky)
+	var first []byte
+	if f.cluster != nil {
+		first = f.sharing.first(s)
+	}
+	if !sameRing(sticky, f.sticky) || !bytes.Equal(first, f.first) {
+		keys, err := stickyKeys(sticky, first)
 		if err != nil {
 			f.log.Logf(errorlog.Alert, 0, "agreed keys: %v", err)
 		} else {
@@ -78,7 +82,7 @@ func (f *feed) adoptKeys(s *consensus.State) {
 	if !sameRing(tickets, f.tickets) {
 		f.balancer.SetTickets(ticketKeys(tickets))
 	}
-	f.sticky, f.tickets = append(consensus.Ring{}, sticky...), tickets
+	f.sticky, f.tickets, f.first = sticky, tickets, first
 }
 
 // sameRing tells whether two rings have the same keys in the same states.

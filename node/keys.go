@@ -7,13 +7,13 @@ import (
 	"github.com/weir-lb/weir/lb/upstream"
 )
 
-// stickyKeys translates the ring of sticky keys. An empty one has keys that are
-// yet to come.
-func stickyKeys(r consensus.Ring) (*upstream.Keys, error) {
-	if len(r) == 0 {
-		return upstream.NoKeys(), nil
-	}
-	list := make([]upstream.Key, len(r))
+// stickyKeys translates the ring of sticky keys. first is the key that all nodes
+// of a cluster have from the start, nil without one: it seals as long as the ring
+// is empty, so that no client loses its server because the cluster is about to be
+// formed, and opens from then on, since a node that knows of no ring may come at
+// any time.
+func stickyKeys(r consensus.Ring, first []byte) (*upstream.Keys, error) {
+	list := make([]upstream.Key, len(r), len(r)+1)
 	for i := range r {
 		k, state := &r[i], upstream.KeyRetiring
 		switch k.State {
@@ -26,6 +26,16 @@ func stickyKeys(r consensus.Ring) (*upstream.Keys, error) {
 			return nil, fmt.Errorf("sticky key %d has %d bytes, not %d", k.ID, len(k.Secret), upstream.KeySize)
 		}
 		list[i] = upstream.Key{ID: k.ID, State: state, Secret: [upstream.KeySize]byte(k.Secret)}
+	}
+	if first == nil {
+		return upstream.NewKeys(list)
+	}
+	key := upstream.Key{State: upstream.KeyRetiring, Secret: [upstream.KeySize]byte(first)}
+	if len(r) == 0 {
+		key.State = upstream.KeyActive
+	}
+	if key.ID = upstream.KeyID(&key.Secret); !hasKey(r, key.ID) {
+		list = append(list, key)
 	}
 	return upstream.NewKeys(list)
 }

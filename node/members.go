@@ -66,10 +66,10 @@ func (c *cluster) callNode(ctx context.Context, id, verb string, body []byte) ([
 	return nil, fmt.Errorf("node %s is not there", id)
 }
 
-// members gives the nodes that gossip knows.
+// members gives the nodes that gossip knows, as far as they may be members.
 func (c *cluster) members() []gossip.Member {
-	if g := c.gossip.Load(); g != nil {
-		return g.Members()
+	if g := c.gossip.Load(); g != nil && !c.withdrawn.Load() {
+		return c.admitted(g.Members())
 	}
 	return nil
 }

@@ -185,21 +185,44 @@ const unchanged = "the change was not accepted"
 // who is missing, and what that means.
 func (o *operator) failure(ctx context.Context, err error, meaning string) error {
 	var none *consensus.NoQuorumError
+	var refused *consensus.RefusedError
 	var unknown *consensus.OutcomeUnknownError
 	switch {
 	case errors.As(err, &none):
-		missing := o.missing(ctx, none.Missing)
-		f := &control.Failure{Code: control.NoQuorum, Missing: o.nodeNames(missing)}
-		f.Text = fmt.Sprintf("no quorum: %v; %s, requests go on to be served", none.Why, meaning)
-		if len(missing) > 0 {
-			f.Text = fmt.Sprintf("no quorum: %d of %d voters cannot be reached (%s); %s, requests go on to be served",
-				len(missing), none.Voters, joinNames(f.Missing), meaning)
-		}
-		return f
+		return o.noQuorum(ctx, none, meaning)
+	case errors.As(err, &refused):
+		return &control.Failure{Code: control.NodeRefused, Text: o.refused(refused) + "; " + meaning}
 	case errors.As(err, &unknown):
 		return &control.Failure{Code: control.OutcomeUnknown, Text: unknown.Error(), Request: unknown.Request.String()}
 	}
 	return err
+}
+
+// noQuorum tells who is missing, or why this node has no part in agreement.
+func (o *operator) noQuorum(ctx context.Context, none *consensus.NoQuorumError, meaning string) *control.Failure {
+	missing := o.missing(ctx, none.Missing)
+	f := &control.Failure{Code: control.NoQuorum, Missing: o.nodeNames(missing)}
+	what := fmt.Sprintf("no quorum: %v", none.Why)
+	switch {
+	case none.Interrupted:
+		what = fmt.Sprintf("this node has no part in agreement: %v", none.Why)
+	case len(missing) > 0:
+		what = fmt.Sprintf("no quorum: %d of %d voters cannot be reached (%s)", len(missing), none.Voters, joinNames(f.Missing))
+	}
+	f.Text = what + "; " + meaning + ", requests go on to be served"
+	return f
+}
+
+// refused tells why the cluster refuses this node, and what is to be done.
+func (o *operator) refused(e *consensus.RefusedError) string {
+	g := o.cluster.ground
+	switch {
+	case g.conf == nil:
+		return e.Error()
+	case e.Removed():
+		return fmt.Sprintf("node %q was removed from the cluster, ask another one; to have it join again, as a new node, stop it, empty its data folder %q and start it", g.conf.Node, g.dir)
+	}
+	return fmt.Sprintf("node %q has no part in agreement, ask another one: %v", g.conf.Node, e.Why)
 }
 
 // callPatience is how long a voter may take to give a sign of life.

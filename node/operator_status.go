@@ -64,17 +64,13 @@ func (o *operator) Members() []control.Member {
 		}
 		return known[id]
 	}
-	removed := map[string]bool{}
 	o.cluster.state().Nodes(func(id consensus.NodeID, n consensus.Node) {
-		if removed[string(id)] = n.Removed; !n.Removed {
+		if !n.Removed {
 			m := at(string(id))
 			m.Name, m.Boot = n.Name, n.Boot
 		}
 	})
 	for _, g := range o.cluster.members() {
-		if removed[g.ID] {
-			continue
-		}
 		m := at(g.ID)
 		m.Name, m.Addr, m.Alive, m.Since, m.Applied = g.Name, g.Addr, g.Alive, g.Since, g.Applied
 		m.Boot, m.Ready, m.Draining = g.Boot, g.Ready, g.Draining

@@ -242,15 +242,12 @@ func TestOperateCluster(t *testing.T) {
 	})
 }
 
-// TestLeave: a node that has left is shut out, goes on serving, and says why
-// nothing can be changed through it. Who else stays can go on changing things.
-func TestLeave(t *testing.T) {
-	t.Parallel()
-	s := operatedSite(t)
-	one, two := app(t, "one"), app(t, "two")
+// inTable starts three nodes, and waits until each knows of all.
+func (s *site) inTable(t *testing.T, http string) map[int]*living {
+	t.Helper()
 	nodes := map[int]*living{}
 	for i := 1; i <= 3; i++ {
-		nodes[i] = s.begin(t, i, s.conf(i, 3, "upstream app { zone app 64k; server "+one+"; }"))
+		nodes[i] = s.begin(t, i, s.conf(i, 3, http))
 	}
 	for i := range nodes {
 		eventually(t, "three nodes in the table", func() bool {
@@ -259,13 +256,43 @@ func TestLeave(t *testing.T) {
 			return n == 3
 		})
 	}
+	return nodes
+}
+
+// isOut waits until a node knows that it was removed, and checks what it says to
+// who asks it for a change.
+func (s *site) isOut(t *testing.T, i int) {
+	t.Helper()
+	c := s.hand(i)
+	eventually(t, "that it knows", func() bool {
+		status, err := c.Status(t.Context())
+		return err == nil && status.Stopped == "the cluster refuses this node: it was removed"
+	})
+	want := fmt.Sprintf(`NodeRefused: node "n%d" was removed from the cluster, ask another one; to have it join again, as a new node, stop it, empty its data folder "%s/data%d" and start it; the change was not accepted`, i, s.dir, i)
+	// A server that nobody has: it may have heard of others before it was shut out.
+	if _, err := c.AddServer(t.Context(), "app", control.NewServer{Server: "127.0.0.1:3"}); told(err) != want {
+		t.Errorf("%v\nwant %s", told(err), want)
+	}
+	eventually(t, "it sees nobody", func() bool {
+		list, err := c.Members(t.Context())
+		return err == nil && !slices.ContainsFunc(list, func(m control.Member) bool { return m.Alive && !m.Self })
+	})
+}
+
+// TestLeave: a node that has left is shut out, goes on serving, and says why
+// nothing can be changed through it. Who else stays can go on changing things.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	s := operatedSite(t)
+	one, two := app(t, "one"), app(t, "two")
+	nodes := s.inTable(t, "upstream app { zone app 64k; server "+one+"; }")
 	if _, err := s.hand(3).Leave(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i := 1; i <= 2; i++ {
 		eventually(t, "two members", func() bool {
 			list, err := s.hand(i).Members(t.Context())
-			return err == nil && len(list) == 2
+			return err == nil && len(list) == 2 && len(nodes[i].cluster.aliveNodes()) == 2
 		})
 	}
 	if _, err := s.hand(1).AddServer(t.Context(), "app", control.NewServer{Server: two}); err != nil {
@@ -274,15 +301,33 @@ func TestLeave(t *testing.T) {
 	if got := nodes[3].get(t); got != "200 OK one" {
 		t.Errorf("the node that left: %s", got)
 	}
-	now := time.Duration(0)
-	c := s.hand(3)
-	c.Wait = &now
-	eventually(t, "that it knows", func() bool {
-		status, err := c.Status(t.Context())
-		return err == nil && status.Stopped == "the cluster refuses this node: it was removed"
-	})
-	// Another one: the node may have heard of the other before it was shut out.
-	if _, err := c.AddServer(t.Context(), "app", control.NewServer{Server: "127.0.0.1:3"}); !strings.HasPrefix(told(err), "NoQuorum: ") || !strings.Contains(told(err), "it was removed") {
+	s.isOut(t, 3)
+}
+
+// TestRemovedWhileAway: a node that was removed while it did not run hears of it
+// when it is back, and can join again with an empty folder, and its name.
+func TestRemovedWhileAway(t *testing.T) {
+	t.Parallel()
+	s := operatedSite(t)
+	http := "upstream app { zone app 64k; server " + app(t, "one") + "; }"
+	nodes := s.inTable(t, http)
+	nodes[3].end(t)
+	if _, err := s.hand(1).RemoveNode(t.Context(), "n3"); err != nil {
+		t.Fatal(err)
+	}
+	back := s.begin(t, 3, s.conf(3, 3, http))
+	s.isOut(t, 3)
+	back.stderr.wait(t, "agreement stops on this node: the cluster refuses this node: it was removed; the last agreed state stays in use. To have it join again, ")
+	if got := back.get(t); got != "200 OK one" {
+		t.Error(got)
+	}
+	back.end(t)
+	if err := os.RemoveAll(filepath.Join(s.dir, "data3")); err != nil {
+		t.Fatal(err)
+	}
+	back = s.begin(t, 3, s.conf(3, 3, http))
+	eventually(t, "it is a member again", func() bool { return len(back.cluster.aliveNodes()) == 3 && len(nodes[1].cluster.aliveNodes()) == 3 })
+	if _, err := s.hand(3).AddServer(t.Context(), "app", control.NewServer{Server: "127.0.0.1:3"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -183,8 +183,8 @@ func TestKeysOfState(t *testing.T) {
 	t.Parallel()
 	a := agreement{state: &consensus.State{}}
 	secret := func(n byte) consensus.Secret { return slices.Repeat(consensus.Secret{n}, 32) }
-	if keys, err := stickyKeys(a.state.Ring(consensus.StickyRing)); err != nil || keys.Seals() {
-		t.Error("an empty ring seals", err)
+	if keys, err := stickyKeys(nil, secret(9)); err != nil || !keys.Seals() {
+		t.Error("nothing seals before there is a ring", err)
 	}
 	for ring := consensus.StickyRing; ring <= consensus.TicketRing; ring++ {
 		for n := range byte(4) {
@@ -194,7 +194,7 @@ func TestKeysOfState(t *testing.T) {
 			}
 		}
 	}
-	keys, err := stickyKeys(a.state.Ring(consensus.StickyRing))
+	keys, err := stickyKeys(a.state.Ring(consensus.StickyRing), secret(9))
 	if err != nil || !keys.Seals() {
 		t.Error(err)
 	}
@@ -208,7 +208,7 @@ func TestKeysOfState(t *testing.T) {
 	if got := ticketKeys(nil); got != nil {
 		t.Error(got)
 	}
-	if _, err := stickyKeys(consensus.Ring{{ID: 7, State: consensus.KeyActive, Secret: secret(1)[:31]}}); err == nil || err.Error() != "sticky key 7 has 31 bytes, not 32" {
+	if _, err := stickyKeys(consensus.Ring{{ID: 7, State: consensus.KeyActive, Secret: secret(1)[:31]}}, nil); err == nil || err.Error() != "sticky key 7 has 31 bytes, not 32" {
 		t.Error(err)
 	}
 }

@@ -67,6 +67,11 @@ func gossipKeys(s *consensus.State, secret *link.Secret, now time.Time) [][]byte
 	return list
 }
 
+// firstStickyKey is the sticky key that follows from the cluster secret in force.
+func (c *cluster) firstStickyKey(s *consensus.State) []byte {
+	return secretsOf(s, c.ground.secret, time.Now())[0].StickyKey()
+}
+
 // adoptSecrets has link and gossip use what a state says of secrets and keys.
 func (c *cluster) adoptSecrets(s *consensus.State) {
 	c.keysMu.Lock()

@@ -36,6 +36,7 @@ type sharing struct {
 	others func() []string // ids of the other nodes that are alive
 	tables stickyTables
 	state  func() *consensus.State
+	first  func(*consensus.State) []byte // see stickyKeys
 	send   func(to []string, zone string, list []gossip.Session) error
 	ask    func(ctx context.Context, node, verb string, body []byte) ([]byte, error)
 
@@ -156,7 +157,7 @@ func (s *sharing) AskKey(ctx context.Context, id uint16) (none bool) {
 			without++
 			return false
 		}
-		keys, err := stickyKeys(a.Ring)
+		keys, err := stickyKeys(a.Ring, s.first(s.state()))
 		if found = err == nil; found {
 			s.tables.SetKeys(keys)
 		}

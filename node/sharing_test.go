@@ -66,7 +66,8 @@ func (w *sharingNodes) settle(ctx context.Context, id string) *sharingNode {
 	c := &sharingNode{own: agreement{state: &consensus.State{}}, table: upstream.NewSessions(1<<20, time.Hour)}
 	c.sharing = &sharing{
 		self: id, others: func() []string { return w.others(id) }, tables: c, state: func() *consensus.State { return c.own.state },
-		send: func(to []string, zone string, list []gossip.Session) error { return w.send(to, zone, list) },
+		first: func(*consensus.State) []byte { return nil },
+		send:  func(to []string, zone string, list []gossip.Session) error { return w.send(to, zone, list) },
 		ask: func(ctx context.Context, node, verb string, body []byte) ([]byte, error) {
 			return w.ask(id, node, verb, body)
 		},

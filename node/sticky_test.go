@@ -122,3 +122,31 @@ func TestClientsStay(t *testing.T) {
 		}
 	}
 }
+
+// TestClientsStayFromTheStart: a client that comes before there is a cluster
+// stays with its server when there is one, on every node.
+func TestClientsStayFromTheStart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	http := fmt.Sprintf("upstream app { zone app 64k; server %s; server %s; server %s; sticky cookie srv; }", app(t, "one"), app(t, "two"), app(t, "three"))
+	nodes := []*living{s.begin(t, 1, s.conf(1, 3, http))}
+	var clients []*loyal
+	for range 6 {
+		c := &loyal{url: "8080/"}
+		if c.server = c.visit(t, s, 1, ""); len(c.cookie) != 76 {
+			t.Fatalf("the cookie is %q", c.cookie)
+		}
+		clients = append(clients, c)
+	}
+	for i := 2; i <= 3; i++ {
+		nodes = append(nodes, s.begin(t, i, s.conf(i, 3, http)))
+	}
+	for i, l := range nodes {
+		eventually(t, "agreed keys", func() bool { return len(l.cluster.state().Ring(consensus.StickyRing)) > 0 })
+		for n, c := range clients {
+			if got := c.visit(t, s, i+1, ""); got != c.server {
+				t.Errorf("client %d moves from %s to %s on node %d", n, c.server, got, i+1)
+			}
+		}
+	}
+}

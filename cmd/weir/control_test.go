@@ -1,17 +1,15 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/weir-lb/weir/cluster-test/golden"
 	"github.com/weir-lb/weir/node/control"
 )
-
-var update = flag.Bool("update", false, "write what comes out into testdata/control.txt")
 
 // TestControl follows testdata/control.txt: commands with the exit code and all
 // they write. DIR and ALONE are data folders of weirs that run, NONE is one of
@@ -84,11 +82,5 @@ func follow(t *testing.T, file string, do func(args []string) string) {
 			out.WriteString(line)
 		}
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if out.String() != string(script) {
-		t.Errorf("%s says otherwise; this came out:\n%s", file, out.String())
-	}
+	golden.Compare(t, file, out.String())
 }

@@ -73,6 +73,7 @@ func (n *node) prepare() error {
 	}
 	s := n.stage
 	change := strings.NewReplacer(
+		"\nhttp {\n", "\nhttp {\n"+s.httpsPorts(), fmt.Sprintf("$host:%d", fileHTTPS), "$host:$https_port",
 		fmt.Sprint(":", fileHTTP), fmt.Sprint(":", n.httpPort), fmt.Sprint(":", fileHTTPS), fmt.Sprint(":", n.httpsPort),
 		fmt.Sprint(":", fileApp1), fmt.Sprint(":", s.appPorts[0]), fmt.Sprint(":", fileApp2), fmt.Sprint(":", s.appPorts[1]),
 		"../run/ssl/", "../../ssl/", "\nevents {}\n", n.cluster()+"\nevents {}\n",
@@ -87,6 +88,16 @@ func (n *node) prepare() error {
 		}
 	}
 	return nil
+}
+
+// httpsPorts is a map that names the port for HTTPS of each node by the one for HTTP, so that what the nodes are to do is
+// the same on all of them.
+func (s *stage) httpsPorts() string {
+	text := "    map $server_port $https_port {\n"
+	for _, n := range s.nodes {
+		text += fmt.Sprintf("        %d %d;\n", n.httpPort, n.httpsPort)
+	}
+	return text + "    }\n\n"
 }
 
 // cluster is the block that makes the weirs work as one.

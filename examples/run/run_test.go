@@ -99,7 +99,8 @@ func TestPortsInTheConfiguration(t *testing.T) {
 		all += string(text)
 	}
 	for _, want := range []string{
-		"listen      127.0.0.1:82;", "listen      127.0.0.1:445 ssl;", "return 301 https://$host:445$request_uri;",
+		"listen      127.0.0.1:82;", "listen      127.0.0.1:445 ssl;", "return 301 https://$host:$https_port$request_uri;",
+		"81 444;", "82 445;", "83 446;",
 		"server 127.0.0.1:82;", "server 127.0.0.1:83;", "ssl_certificate     ../../ssl/localhost.crt;",
 		"node    n2;", "listen  127.0.0.1:92;", "join    127.0.0.1:90 127.0.0.1:92 127.0.0.1:94;",
 	} {

@@ -145,6 +145,13 @@ func TestWholeExample(t *testing.T) {
 		t.Error(err)
 	}
 
+	for i := range nodes {
+		text, err := os.ReadFile(filepath.Join(e.dir, fmt.Sprint("n", i+1), "logs", "error.log"))
+		if err != nil || strings.Contains(string(text), "differs from that of this node") {
+			t.Errorf("node n%d, whose configuration is that of the others: %v\n%s", i+1, err, text)
+		}
+	}
+
 	e.client.CloseIdleConnections()
 	e.Stop(syscall.SIGINT, 15*time.Second)
 	if e.State() != "exit status 0" {

@@ -1,7 +1,6 @@
 package cache_test
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/golden"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/cache"
 	"github.com/weir-lb/weir/lb/cache/store"
@@ -39,8 +39,7 @@ import (
 //	< 200 HIT            the reply, and $upstream_cache_status
 //	<   Age: 3           its fields, and its body
 //	! not stored: …      the debug log
-var update = flag.Bool("update", false, "write the outcomes into the scripts")
-
+//
 // world is one case: a cache before an upstream that says what the script says.
 type world struct {
 	t     *testing.T
@@ -320,13 +319,13 @@ func TestScripts(t *testing.T) {
 			title, script, _ := strings.Cut(c, "\n")
 			t.Run(filepath.Base(file)+"/"+title, func(t *testing.T) {
 				got := runScript(t, strings.Split(strings.TrimRight(script, "\n"), "\n"))
-				if !*update && got != strings.TrimRight(script, "\n") {
+				if !golden.Updating() && got != strings.TrimRight(script, "\n") {
 					t.Errorf("it went otherwise:\n%s", got)
 				}
 				out += "== " + title + "\n" + got + "\n\n"
 			})
 		}
-		if *update {
+		if golden.Updating() {
 			if err := os.WriteFile(file, []byte(strings.TrimRight(out, "\n")+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}

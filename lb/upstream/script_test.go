@@ -1,20 +1,17 @@
 package upstream
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.txt")
+	"github.com/weir-lb/weir/cluster-test/golden"
+)
 
 // TestScripts runs testdata/*.txt. A line is a command, a comment (#), or,
 // beginning with "=", what the command above it must answer:
@@ -33,28 +30,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.
 //
 // FACTs of a request are key=K, ip=A and hint=H.
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scripts", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := runScript(t, string(text))
-			if *update {
-				err = os.WriteFile(file, []byte(got), 0o644)
-			} else if got != string(text) {
-				t.Errorf("%s differs; got\n%s", file, got)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		})
-	}
+	golden.Scripts(t, "testdata/*.txt", runScript)
 }
 
 // script is the state of one run.

@@ -18,6 +18,7 @@ const (
 	BadParameter       Code = "BadParameter"           // of a server
 	Conflict           Code = "Conflict"               // with what is there, or with a change meanwhile
 	NoCluster          Code = "NoCluster"              // the configuration has no cluster block
+	NodeRefused        Code = "NodeRefused"            // by its cluster: surely not done, another node may be asked
 	NoQuorum           Code = "NoQuorum"               // surely not done: too few nodes are there
 	OutcomeUnknown     Code = "OutcomeUnknown"         // it may have been done, or be yet
 	NotFound           Code = "NotFound"               // no such route, or request
@@ -52,7 +53,7 @@ func (c Code) status() int {
 	switch c {
 	case UpstreamNotFound, ServerNotFound, NodeNotFound, NotFound, UnsupportedVersion:
 		return http.StatusNotFound
-	case Conflict, NoCluster:
+	case Conflict, NoCluster, NodeRefused:
 		return http.StatusConflict
 	case MethodNotAllowed:
 		return http.StatusMethodNotAllowed

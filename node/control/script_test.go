@@ -3,7 +3,6 @@ package control
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -14,9 +13,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write what comes out into the scripts")
+	"github.com/weir-lb/weir/cluster-test/golden"
+)
 
 // serveFake serves a fake node in a folder of the test.
 func serveFake(t *testing.T) (path string, node *fakeNode, logged func() []string) {
@@ -81,13 +80,7 @@ func TestRoutes(t *testing.T) {
 	for _, text := range logged() {
 		fmt.Fprintf(&out, "! %s\n", text)
 	}
-	if *update {
-		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if out.String() != string(script) {
-		t.Errorf("%s says otherwise; this came out:\n%s", file, out.String())
-	}
+	golden.Compare(t, file, out.String())
 }
 
 // exchange sends "METHOD PATH [BODY]" and writes what came of it.

@@ -89,7 +89,7 @@ func (l *Link) finish(raw net.Conn) {
 func (l *Link) handshake(raw net.Conn) (c *Conn, protocol string, err error) {
 	ctx, cancel := context.WithTimeout(l.ctx, handshakeTimeout)
 	defer cancel()
-	c = &Conn{link: l}
+	c = &Conn{link: l, admit: l.o.Admit}
 	t := tls.Server(raw, l.tlsConfig(&c.peer, protocolCall, protocolRaft, protocolSync))
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, "", err
@@ -101,7 +101,10 @@ func (l *Link) handshake(raw net.Conn) (c *Conn, protocol string, err error) {
 	if err := t.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
 		return nil, "", err
 	}
-	if err := l.o.Admit(c.peer); err != nil {
+	if protocol == protocolCall {
+		c.admit = l.o.AdmitCaller
+	}
+	if err := c.admit(c.peer); err != nil {
 		err = fmt.Errorf("node %s: %w", c.peer.ID, err)
 		return nil, "", errors.Join(err, writeFrame(t, encodeAnswer(statusRefused, []byte(err.Error()))), t.Close())
 	}

@@ -187,7 +187,7 @@ func (l *Link) answerCall(c *Conn, payload []byte) error {
 
 // handle runs the handler of a call.
 func (l *Link) handle(ctx context.Context, from Peer, q *request) []byte {
-	if err := l.o.Admit(from); err != nil {
+	if err := l.o.AdmitCaller(from); err != nil {
 		return encodeAnswer(statusRefused, []byte(err.Error()))
 	}
 	h := l.o.Handlers[q.verb]

@@ -28,6 +28,9 @@ type Options struct {
 	// whether this key is that node's. It may be called at any time, by many
 	// goroutines. Nil admits all.
 	Admit func(Peer) error
+	// AdmitCaller decides instead of Admit whether a node may call this one; the
+	// handlers see which node it is. Nil: Admit does.
+	AdmitCaller func(Peer) error
 
 	// Handlers answer the calls of other nodes, by verb. An answer of a call
 	// may get lost and the call be made again: handlers are idempotent.
@@ -68,6 +71,9 @@ func Open(o Options) (*Link, error) {
 	}
 	if o.Admit == nil {
 		o.Admit = func(Peer) error { return nil }
+	}
+	if o.AdmitCaller == nil {
+		o.AdmitCaller = o.Admit
 	}
 	l := &Link{o: o, refusals: newRefusals(o.Log), conns: map[*Conn]struct{}{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
@@ -130,7 +136,7 @@ func (l *Link) Close() error {
 	return err
 }
 
-// Recheck closes the connections of nodes that Options.Admit admits no longer.
+// Recheck closes the connections of nodes that are admitted no longer.
 func (l *Link) Recheck() {
 	l.mu.Lock()
 	var list []*Conn
@@ -139,7 +145,7 @@ func (l *Link) Recheck() {
 	}
 	l.mu.Unlock()
 	for _, c := range list {
-		if err := l.o.Admit(c.peer); err != nil {
+		if err := c.admit(c.peer); err != nil {
 			l.refusals.add(hostOf(c), err, time.Now())
 			_ = c.Close()
 		}

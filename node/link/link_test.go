@@ -315,6 +315,25 @@ func TestRecheck(t *testing.T) {
 	}
 }
 
+// TestAdmitCaller: a node that is not admitted may call all the same, and has no
+// streams.
+func TestAdmitCaller(t *testing.T) {
+	t.Parallel()
+	secrets := []*Secret{NewSecret()}
+	b := start(t, Options{Secrets: secrets, Handlers: map[string]Handler{"echo": echo},
+		Admit: func(Peer) error { return errors.New("it was removed") }, AdmitCaller: func(Peer) error { return nil }})
+	a := start(t, Options{Secrets: secrets})
+	for range 2 {
+		if _, err := a.Call(within(t), b.addr, "echo", nil); err != nil {
+			t.Error(err)
+		}
+		b.Recheck()
+	}
+	if _, err := a.Raft().Dial(within(t), b.addr); err == nil || !strings.Contains(err.Error(), "it was removed") {
+		t.Error(err)
+	}
+}
+
 // TestNewSecret: with a new secret, those who know only the old one are shut out.
 func TestNewSecret(t *testing.T) {
 	t.Parallel()

@@ -98,6 +98,10 @@ func (s *Secret) derive(use string) []byte {
 // agree on others.
 func (s *Secret) GossipKey() []byte { return s.derive("gossip key 1") }
 
+// StickyKey is the key with which nodes seal sticky cookies until they know those
+// that were agreed on.
+func (s *Secret) StickyKey() []byte { return s.derive("sticky key 1") }
+
 // signer is the key of the cluster's certificate authority.
 func (s *Secret) signer() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(s.derive("certificate authority 1"))

@@ -18,7 +18,8 @@ type Conn struct {
 	*tls.Conn
 	link  *Link
 	peer  Peer
-	waits time.Time // since when it waits for the next call
+	admit func(Peer) error // whether the node at the other end may go on
+	waits time.Time        // since when it waits for the next call
 }
 
 // Peer is the node at the other end.
@@ -112,7 +113,7 @@ func (l *Link) dial(ctx context.Context, addr, protocol string) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node at %s: %w", addr, err)
 	}
-	c := &Conn{link: l}
+	c := &Conn{link: l, admit: l.o.Admit}
 	c.Conn = tls.Client(raw, l.tlsConfig(&c.peer, protocol))
 	if err := l.meet(ctx, c, addr); err != nil {
 		return nil, errors.Join(fmt.Errorf("node at %s: %w", addr, err), closeQuietly(raw))
@@ -131,7 +132,7 @@ func (l *Link) meet(ctx context.Context, c *Conn, addr string) error {
 	if err := c.HandshakeContext(ctx); err != nil {
 		return err
 	}
-	if err := l.o.Admit(c.peer); err != nil {
+	if err := c.admit(c.peer); err != nil {
 		return fmt.Errorf("it is node %s: %w", c.peer.ID, err)
 	}
 	deadline, _ := ctx.Deadline()

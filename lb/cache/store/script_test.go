@@ -1,7 +1,6 @@
 package store
 
 import (
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,10 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/golden"
 	"github.com/weir-lb/weir/lb/errorlog"
 )
-
-var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.txt")
 
 // TestScripts runs testdata/*.txt in fake time. A line is a command, a comment
 // (#), or, beginning with "=", what the command above it must answer:
@@ -53,30 +51,11 @@ var update = flag.Bool("update", false, "rewrite the expectations of testdata/*.
 //	many KEY N              put N keys
 //	log                     what was logged since the last time
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scripts", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			dir := t.TempDir()
-			var got string
-			synctest.Test(t, func(t *testing.T) { got = runScript(t, dir, string(text)) })
-			if *update {
-				err = os.WriteFile(file, []byte(got), 0o644)
-			} else if got != string(text) {
-				t.Errorf("%s differs; got\n%s", file, got)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		})
-	}
+	golden.Scripts(t, "testdata/*.txt", func(t *testing.T, text string) (got string) {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) { got = runScript(t, dir, text) })
+		return got
+	})
 }
 
 // script is the state of one run.
