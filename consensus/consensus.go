@@ -30,6 +30,9 @@ type Options struct {
 	// Cluster is the name that was configured, and Expect how many nodes form it.
 	Cluster string
 	Expect  int
+	// FirstSticky is the first sticky key of a cluster that is formed, with which
+	// nodes seal before they know of it; without one it is random.
+	FirstSticky Key
 	// Targets returns addresses at which nodes of the cluster may be: those that
 	// are configured, and those that gossip sees.
 	Targets func() []string

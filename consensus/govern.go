@@ -92,6 +92,9 @@ func (c *Consensus) nextChange(i *instance) Change {
 		for kind := range ringCount {
 			if ring := s.Ring(kind); len(ring) == 0 && kind.Rotation().Every > 0 {
 				key := FreshKey(ring)
+				if kind == StickyRing && c.o.FirstSticky.Secret != nil {
+					key = c.o.FirstSticky
+				}
 				batch = append(batch, &CreateKey{Ring: kind, ID: key.ID, Secret: key.Secret})
 			}
 		}

@@ -171,10 +171,20 @@ func (e *edited) one(name string) (consensus.Target, error) {
 	return consensus.Target{}, fmt.Errorf("upstream %q has %d servers %q: name one by its route", e.conf.Name, len(found), name)
 }
 
-// find returns the servers of a name: as in their lines, or their route.
-func (e *edited) find(name string) (list []consensus.Target) {
+// find returns the servers of a name: as in their lines, or their route. Where
+// there is none, the port that servers have without one may be said or left out.
+func (e *edited) find(name string) []consensus.Target {
+	list := e.matching(func(s *consensus.Server) bool { return s.Name == name || s.Route == name })
+	if len(list) > 0 {
+		return list
+	}
+	return e.matching(func(s *consensus.Server) bool { return s.Name+":80" == name || s.Name == name+":80" })
+}
+
+// matching returns the servers for which is says so, each once.
+func (e *edited) matching(is func(*consensus.Server) bool) (list []consensus.Target) {
 	e.each(func(s *consensus.Server, written bool) {
-		if s.Name != name && s.Route != name {
+		if !is(s) {
 			return
 		}
 		t := consensus.Target{Upstream: e.conf.Name, ID: serverID(e.conf.Name, s), Written: written}

@@ -235,6 +235,8 @@ func (c *cluster) openConsensus(o clusterOptions) error {
 		options.Name, options.Addr = g.conf.Node, config.PeerAddr(g.conf.Listen).String()
 		options.Stream = c.link.Raft()
 		options.Cluster, options.Expect = g.conf.Name, g.conf.Expect
+		first := g.secret.StickyKey()
+		options.FirstSticky = consensus.Key{ID: firstStickyID(first), Secret: first}
 		options.Targets, options.Presence, options.Call = c.peers, c.presence, c.callAgree
 	}
 	agreement, err := consensus.Open(options)

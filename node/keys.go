@@ -30,14 +30,22 @@ func stickyKeys(r consensus.Ring, first []byte) (*upstream.Keys, error) {
 	if first == nil {
 		return upstream.NewKeys(list)
 	}
-	key := upstream.Key{State: upstream.KeyRetiring, Secret: [upstream.KeySize]byte(first)}
+	state := upstream.KeyRetiring
 	if len(r) == 0 {
-		key.State = upstream.KeyActive
+		state = upstream.KeyActive
 	}
-	if key.ID = upstream.KeyID(&key.Secret); !hasKey(r, key.ID) {
-		list = append(list, key)
+	if id := firstStickyID(first); !hasKey(r, id) {
+		list = append(list, upstream.Key{ID: id, State: state, Secret: [upstream.KeySize]byte(first)})
 	}
 	return upstream.NewKeys(list)
+}
+
+// firstStickyID is the id of the key that all nodes have from the start. In a
+// cluster that is formed it is the first of the ring, too, so that nobody meets
+// an id that it cannot open yet.
+func firstStickyID(first []byte) uint16 {
+	secret := [upstream.KeySize]byte(first)
+	return upstream.KeyID(&secret)
 }
 
 // ticketKeys translates the ring of keys for TLS session tickets: the active one

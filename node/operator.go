@@ -162,7 +162,15 @@ func (o *operator) propose(ctx context.Context, w control.Write, c consensus.Cha
 	if err != nil {
 		return control.Outcome{}, o.failure(ctx, err, unchanged)
 	}
-	return control.Outcome{Index: r.Index}, refusal(r)
+	return control.Outcome{Index: r.Index, Note: o.lag()}, refusal(r)
+}
+
+// lag tells that this node does not obey what was agreed on yet, and why.
+func (o *operator) lag() string {
+	if why := o.agreement().Status().Stopped; why != "" {
+		return "this node does not obey it yet, for it has no part in agreement: " + why
+	}
+	return ""
 }
 
 // refusal makes an error of a result that is one.

@@ -54,8 +54,12 @@ func ringStatus(name string, ring consensus.Ring) control.RingStatus {
 // heard of but not in it yet.
 func (o *operator) Members() []control.Member {
 	agreed, self := o.agreement().Status(), string(o.cluster.self())
-	if o.cluster.ground.conf == nil {
-		return []control.Member{{NodeName: control.NodeName{ID: self}, Part: "none", Alive: true, Ready: true, Applied: agreed.Applied, Self: true}}
+	if conf := o.cluster.ground.conf; conf == nil || o.agreement().Removed() {
+		alone := control.Member{NodeName: control.NodeName{ID: self}, Part: "none", Alive: true, Ready: true, Applied: agreed.Applied, Self: true}
+		if conf != nil {
+			alone.Name, alone.Addr = conf.Node, conf.Listen.String()
+		}
+		return []control.Member{alone}
 	}
 	known := map[string]*control.Member{}
 	at := func(id string) *control.Member {

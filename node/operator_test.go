@@ -93,6 +93,9 @@ func TestOperatorAlone(t *testing.T) {
 		{func() (control.Outcome, error) { return c.RemoveServer(t.Context(), "app", "127.0.0.1:2") }, "<nil>"},
 		{func() (control.Outcome, error) { return c.RemoveServer(t.Context(), "app", "127.0.0.1:2") },
 			`UpstreamServerNotFound: upstream "app" has no server "127.0.0.1:2"; there are: 127.0.0.1:1, 127.0.0.1:3`},
+		{add("app", "127.0.0.7"), "<nil>"},
+		{set("app", "127.0.0.7:80", word("down")), "<nil>"},
+		{func() (control.Outcome, error) { return c.RemoveServer(t.Context(), "app", "127.0.0.7:80") }, "<nil>"},
 		{func() (control.Outcome, error) { return c.Transfer(t.Context()) }, `NoCluster: there is no cluster: the configuration has no "cluster" block`},
 		{func() (control.Outcome, error) { return c.Leave(t.Context()) }, `NoCluster: there is no cluster: the configuration has no "cluster" block`},
 		{func() (control.Outcome, error) { return c.Recover(t.Context(), control.Recovery{Cluster: "c"}) }, `NoCluster: there is no cluster: the configuration has no "cluster" block`},
@@ -275,7 +278,7 @@ func (s *site) isOut(t *testing.T, i int) {
 	}
 	eventually(t, "it sees nobody", func() bool {
 		list, err := c.Members(t.Context())
-		return err == nil && !slices.ContainsFunc(list, func(m control.Member) bool { return m.Alive && !m.Self })
+		return err == nil && len(list) == 1 && list[0].Self && list[0].Name == fmt.Sprint("n", i)
 	})
 }
 

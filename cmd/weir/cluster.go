@@ -15,13 +15,13 @@ import (
 // clusterVerbs are the commands of `weir cluster`.
 func clusterVerbs() []verb {
 	return []verb{
-		{"status", "", "how the node that is asked, and agreement, fare", 0, 0, clusterStatus},
-		{"members", "", "the nodes", 0, 0, clusterMembers},
-		{"transfer", "", "have another node lead", 0, 0, clusterTransfer},
-		{"leave", "", "take the node that is asked out of its cluster for good", 0, 0, clusterLeave},
-		{"remove", "NODE", "shut a node out for good, named by name or id", 1, 1, clusterRemove},
-		{"recover", "", "make a quorum anew of the node that is asked, when one is lost for good", 0, 0, clusterRecover},
-		{"keys", "rotate [RING]...", "make new keys: sticky, ticket, gossip, or secret if it was stolen", 1, 5, clusterKeys},
+		{"status", "", "how the node that is asked, and agreement, fare", 0, 0, readOptions(), clusterStatus},
+		{"members", "", "the nodes", 0, 0, readOptions(), clusterMembers},
+		{"transfer", "", "have another node lead", 0, 0, nil, clusterTransfer},
+		{"leave", "", "take the node that is asked out of its cluster for good", 0, 0, changeOptions(), clusterLeave},
+		{"remove", "NODE", "shut a node out for good, named by name or id", 1, 1, changeOptions(), clusterRemove},
+		{"recover", "", "make a quorum anew of the node that is asked, when one is lost for good", 0, 0, []string{"--cluster-id"}, clusterRecover},
+		{"keys", "rotate [RING]...", "make new keys: sticky, ticket, gossip, or secret if it was stolen", 1, 5, changeOptions(), clusterKeys},
 	}
 }
 
@@ -48,13 +48,15 @@ func writeStatus(w io.Writer, s *control.Status) {
 			leader = c.Leader.String()
 		}
 		t.row("leader:", leader)
-		t.row("quorum:", quorumText(c))
+		if s.Stopped == "" {
+			t.row("quorum:", quorumText(c))
+		}
 		for _, d := range c.Differing {
 			t.row("differs:", d)
 		}
 	}
 	if s.Stopped != "" {
-		t.row("stopped:", s.Stopped)
+		t.row("stopped:", "this node has no part in agreement: "+s.Stopped)
 	}
 	t.row("applied:", strconv.FormatUint(s.Applied, 10))
 	t.row("version:", s.Version)
@@ -173,6 +175,9 @@ func clusterRecover(ctx context.Context, e *errand) error {
 		}
 		if s.Cluster == nil {
 			return errors.New("there is no cluster: the configuration has no \"cluster\" block")
+		}
+		if s.Cluster.Quorum {
+			return fmt.Errorf("there is a quorum, and %s leads: nothing is to be recovered", s.Cluster.Leader)
 		}
 		return &usageError{fmt.Sprintf("what only other nodes know is lost by this. If so many of them are gone for good that there is no quorum, repeat it with --cluster-id %s", s.Cluster.ID)}
 	}

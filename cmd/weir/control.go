@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,13 +45,15 @@ type errandOptions struct {
 	clusterID    string // where something cannot be taken back
 	wait         *time.Duration
 	help         bool
+	special      []string // those given that not every verb takes
 }
 
 // verb is a command with its usage.
 type verb struct {
 	name, arguments string
-	about           string // one line of help
-	least, most     int    // how many arguments; most -1: any number
+	about           string   // one line of help
+	least, most     int      // how many arguments; most -1: any number
+	options         []string // it takes beside those that all take
 	do              func(ctx context.Context, e *errand) error
 }
 
@@ -72,9 +75,7 @@ func askNode(group string, verbs []verb, args []string, stdout, stderr io.Writer
 	v, err := find(group, verbs, e.words[0])
 	if err == nil {
 		e.words = e.words[1:]
-		if n := len(e.words); n < v.least || v.most >= 0 && n > v.most {
-			err = fmt.Errorf("usage: weir %s %s", group, v.usage())
-		}
+		err = v.suits(group, e)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "weir: %v\n", err)
@@ -87,6 +88,25 @@ func askNode(group string, verbs []verb, args []string, stdout, stderr io.Writer
 	}
 	return errandCode(err, stderr)
 }
+
+// suits tells, by an error, that there are too few or too many arguments, or
+// options that would be of no effect.
+func (v *verb) suits(group string, e *errand) error {
+	if n := len(e.words); n < v.least || v.most >= 0 && n > v.most {
+		return fmt.Errorf("usage: weir %s %s", group, v.usage())
+	}
+	for _, name := range e.option.special {
+		if !slices.Contains(v.options, name) {
+			return fmt.Errorf("\"weir %s %s\" takes no option %s", group, v.name, name)
+		}
+	}
+	return nil
+}
+
+// What options verbs take beside those that all take, by what they do.
+func readOptions() []string   { return []string{"--linearizable"} }
+func changeOptions() []string { return []string{"--wait", "--request"} }
+func orderOptions() []string  { return append(changeOptions(), "--why") }
 
 func (v *verb) usage() string { return strings.TrimSpace(v.name + " " + v.arguments) }
 
@@ -166,7 +186,7 @@ func (e *errand) parseOption(word string, rest []string) ([]string, error) {
 		o.json = true
 		return rest, nil
 	case "--linearizable":
-		o.linearizable = true
+		o.linearizable, o.special = true, append(o.special, name)
 		return rest, nil
 	}
 	if word[1] != '-' { // as everywhere in weir, the value may follow directly
@@ -209,6 +229,9 @@ func (o *errandOptions) set(name, value string) error {
 		o.wait = &d
 	default:
 		return fmt.Errorf("invalid option: %q", name)
+	}
+	if len(name) > 2 && name != "--socket" {
+		o.special = append(o.special, name)
 	}
 	return nil
 }
@@ -276,5 +299,10 @@ func (e *errand) done(o control.Outcome, err error, format string, args ...any) 
 	if err != nil {
 		return err
 	}
-	return e.show(o, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) })
+	return e.show(o, func(w io.Writer) {
+		fmt.Fprintf(w, format+"\n", args...)
+		if o.Note != "" {
+			fmt.Fprintln(w, o.Note)
+		}
+	})
 }

@@ -21,9 +21,9 @@ func TestControl(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	places := strings.NewReplacer("DIR", base+"/dir", "ALONE", base+"/alone", "NONE", base+"/none")
-	back := strings.NewReplacer(base+"/dir", "DIR", base+"/alone", "ALONE", base+"/none", "NONE")
-	for _, name := range []string{"dir", "alone", "none"} {
+	places := strings.NewReplacer("DIR", base+"/dir", "ALONE", base+"/alone", "LOST", base+"/lost", "NONE", base+"/none")
+	back := strings.NewReplacer(base+"/dir", "DIR", base+"/alone", "ALONE", base+"/lost", "LOST", base+"/none", "NONE")
+	for _, name := range []string{"dir", "alone", "lost", "none"} {
 		data := filepath.Join(base, name)
 		conf := fmt.Sprintf("data %s; events {} http { }", data)
 		if err := os.MkdirAll(data, 0o700); err != nil {
@@ -38,7 +38,7 @@ func TestControl(t *testing.T) {
 			}
 			continue
 		}
-		s, err := control.Open(control.Options{Path: control.SocketPath(data), Node: operated{alone: name == "alone"}, Log: func(text string) { t.Error(text) }})
+		s, err := control.Open(control.Options{Path: control.SocketPath(data), Node: operated{alone: name == "alone", lost: name == "lost"}, Log: func(text string) { t.Error(text) }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,10 @@ import (
 
 // operated is a node of a cluster of three, of which the upstream named decides
 // what comes of changes.
-type operated struct{ alone bool }
+type operated struct {
+	alone bool
+	lost  bool // it has no part in agreement
+}
 
 func (o operated) Status() control.Status {
 	s := control.Status{ID: strings.Repeat("1", 32), Version: "0.1", Data: "/var/lib/weir", Applied: 42, Rings: []control.RingStatus{
@@ -25,6 +28,9 @@ func (o operated) Status() control.Status {
 		Name: "shop", ID: strings.Repeat("c", 32), Part: "follower", Leader: &control.NodeName{ID: strings.Repeat("2", 32), Name: "lb2"},
 		Quorum: true, Voters: 3, Missing: []control.NodeName{{ID: strings.Repeat("3", 32), Name: "lb3"}},
 		Differing: []string{"lb2: upstream app"},
+	}
+	if o.lost {
+		s.Cluster.Leader, s.Cluster.Quorum, s.Stopped = nil, false, "the disk is almost full: 4 MiB are left"
 	}
 	return s
 }
@@ -59,6 +65,9 @@ func (o operated) Outcome(string) (control.Outcome, bool) { return control.Outco
 func (o operated) decide(w control.Write, upstream string) (control.Outcome, error) {
 	switch upstream {
 	case "app":
+		if o.lost {
+			return control.Outcome{Index: 43, Note: "this node does not obey it yet, for it has no part in agreement: the disk is almost full"}, nil
+		}
 		return control.Outcome{Index: 43}, nil
 	case "lonely":
 		return control.Outcome{}, &control.Failure{Code: control.NoQuorum, Text: "no quorum: 2 of 3 voters cannot be reached (lb2, lb3); the change was not accepted"}

@@ -12,13 +12,13 @@ import (
 // upstreamVerbs are the commands of `weir upstream`.
 func upstreamVerbs() []verb {
 	return []verb{
-		{"list", "[UPSTREAM]", "servers with their addresses, as this node sees them", 0, 1, listUpstreams},
-		{"add", "UPSTREAM ADDRESS [PARAMETER]...", "add a server: weight=2 backup …, as in a server line", 2, -1, addServer},
-		{"set", "UPSTREAM ADDRESS PARAMETER...", "change parameters; backup=off takes one back; order=none an order", 3, -1, setServer},
-		{"drain", "UPSTREAM ADDRESS", "order: only clients that are bound to it", 2, 2, giveOrder("drain")},
-		{"down", "UPSTREAM ADDRESS", "order: no requests", 2, 2, giveOrder("down")},
-		{"up", "UPSTREAM ADDRESS", "order: requests, whatever its line says", 2, 2, giveOrder("up")},
-		{"remove", "UPSTREAM ADDRESS", "take a server out", 2, 2, removeServer},
+		{"list", "[UPSTREAM]", "servers with their addresses, as this node sees them", 0, 1, readOptions(), listUpstreams},
+		{"add", "UPSTREAM ADDRESS [PARAMETER]...", "add a server: weight=2 backup …, as in a server line", 2, -1, changeOptions(), addServer},
+		{"set", "UPSTREAM ADDRESS PARAMETER...", "change parameters; backup=off takes one back; order=none an order", 3, -1, orderOptions(), setServer},
+		{"drain", "UPSTREAM ADDRESS", "order: only clients that are bound to it", 2, 2, orderOptions(), giveOrder("drain")},
+		{"down", "UPSTREAM ADDRESS", "order: no requests", 2, 2, orderOptions(), giveOrder("down")},
+		{"up", "UPSTREAM ADDRESS", "order: requests, whatever its line says", 2, 2, orderOptions(), giveOrder("up")},
+		{"remove", "UPSTREAM ADDRESS", "take a server out", 2, 2, changeOptions(), removeServer},
 	}
 }
 

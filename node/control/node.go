@@ -61,4 +61,6 @@ type Outcome struct {
 	// Leader is the name of the node that leads after a transfer; empty: it is
 	// not known yet.
 	Leader string `json:"leader,omitempty"`
+	// Note says, in words, what is not as usual though it is done.
+	Note string `json:"note,omitempty"`
 }
