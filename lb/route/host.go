@@ -10,24 +10,26 @@ import (
 // Hosts finds the virtual server of one listening address by the host that a
 // request names: exact name, longest wildcard at the head, longest wildcard
 // at the tail, first matching expression, default.
-type Hosts[T any] struct {
+type Hosts[T comparable] struct {
 	names   variable.Hostnames[T]
 	regexes []hostRegex[T]
 	def     T
+	others  bool // there are names that do not simply lead to def
 }
 
-type hostRegex[T any] struct {
+type hostRegex[T comparable] struct {
 	regex  *variable.Regex
 	server T
 }
 
 // NewHosts returns a table that knows nothing but the default server.
-func NewHosts[T any](def T) *Hosts[T] { return &Hosts[T]{def: def} }
+func NewHosts[T comparable](def T) *Hosts[T] { return &Hosts[T]{def: def} }
 
 // Add puts one argument of `server_name` into the table. A name that an
 // earlier server has already stays with it, and added is false: nginx warns
 // that the name is ignored.
 func (h *Hosts[T]) Add(t *variable.Table, name config.ServerName, server T) (added bool, err error) {
+	h.others = h.others || server != h.def || name.Kind == config.NameRegex
 	if name.Kind != config.NameRegex {
 		return h.names.Add(name.Name, server), nil
 	}
@@ -47,6 +49,9 @@ func (h *Hosts[T]) Default() T { return h.def }
 // Find returns the server for a host in lower case, without port and final
 // dot. A matching expression sets the captures of s, which may be nil.
 func (h *Hosts[T]) Find(host []byte, s variable.Source) T {
+	if !h.others {
+		return h.def
+	}
 	if server, ok := h.names.Find(host); ok {
 		return server
 	}
