@@ -87,7 +87,7 @@ func TestClusterLeaderDiesAmidWrites(t *testing.T) {
 	leader.start()
 	slices.Sort(want)
 	for _, n := range c.nodes {
-		c.await("all that was acknowledged on "+n.name, func() error { return n.holds(ctx, "many", want) })
+		c.await("all that was acknowledged on "+n.name, func() error { return n.holds(t.Context(), "many", want) })
 	}
 }
 

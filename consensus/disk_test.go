@@ -248,7 +248,7 @@ func TestSpace(t *testing.T) {
 	w.eventually("another leads", func() bool { return leader.up().Status().Part == PartFollower })
 	free[leader].Store(tinySpace - 1)
 	w.eventually("it takes no part", func() bool { return strings.Contains(leader.up().Status().Stopped, errSpace.Error()) })
-	if r, err := w.all()[0].up().ProposeWithin(limit(t, 5*time.Second), addServer(1), 0); leader != w.all()[0] && (err != nil || r.Code != Accepted) {
+	if r, err := w.all()[0].up().Propose(limit(t, 20*time.Second), addServer(1)); leader != w.all()[0] && (err != nil || r.Code != Accepted) {
 		t.Errorf("the others: %+v, %v", r, err)
 	}
 	if r, err := leader.up().ProposeWithin(limit(t, 5*time.Second), addServer(2), 5*time.Second); err != nil || r.Code != Accepted {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
 // diary is a log that tests can wait for.
@@ -142,7 +144,7 @@ func TestCallAfterRestart(t *testing.T) {
 	t.Parallel()
 	secrets := []*Secret{NewSecret()}
 	a := start(t, Options{Secrets: secrets})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", loopback.Free(t).String()) // a port that nobody takes between two starts
 	if err != nil {
 		t.Fatal(err)
 	}
