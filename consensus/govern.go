@@ -24,7 +24,7 @@ func (c *Consensus) govern(ctx context.Context, i *instance) {
 	c.herald.since = time.Time{} // while this node had no part it could not know
 	for ctx.Err() == nil {
 		news := c.news.wait()
-		c.watchSpace(i)
+		i.setPatience(c.watchSpace(i))
 		c.herald.look(c)
 		if i.leads() {
 			seen.look(c, i)
@@ -261,35 +261,19 @@ func (i *instance) remove(id NodeID) error {
 }
 
 // watchSpace gives up leading when the disk gets full, and taking part before it
-// is.
-func (c *Consensus) watchSpace(i *instance) {
+// is. It reports whether this node may lead.
+func (c *Consensus) watchSpace(i *instance) (may bool) {
 	if c.o.Dir == "" {
-		return
+		return true
 	}
 	free, err := c.o.free(c.o.Dir)
 	switch {
 	case err != nil: // the guard finds out what is wrong
-		return
+		return true
 	case free < tinySpace:
 		i.fault(fmt.Errorf("%w: %d MiB are left", errSpace, free>>20))
 	case free < lowSpace && i.leads():
 		_ = i.transfer() // if nobody else can lead, it goes on
 	}
-	i.stand(free >= lowSpace)
-}
-
-// stand tells whether the node stands for election when nobody leads.
-func (i *instance) stand(may bool) {
-	conf := i.raft.ReloadableConfig()
-	patience := i.o.Timeouts.Heartbeat
-	if !may && !i.leads() {
-		patience = 24 * time.Hour
-	}
-	if conf.HeartbeatTimeout == patience {
-		return
-	}
-	conf.HeartbeatTimeout, conf.ElectionTimeout = patience, patience
-	if err := i.raft.ReloadConfig(conf); err != nil {
-		i.o.Log.Warn(fmt.Sprintf("election timeout: %v", err))
-	}
+	return free >= lowSpace
 }

@@ -19,11 +19,13 @@ type instance struct {
 	guard   *guard
 	files   closingStore
 	trans   raft.Transport
-	existed bool          // it was there before
-	epoch   uint32        // the cluster is to have at least this one
-	ready   atomic.Uint64 // the term in which this leader has applied what was agreed before
-	hurry   atomic.Uint64 // writes whose followers are not yet told that they are agreed on
-	faults  chan error    // the first, when it cannot go on
+	layer   *streamLayer          // nil if the node is alone
+	death   atomic.Pointer[death] // that of the last leader that died
+	existed bool                  // it was there before
+	epoch   uint32                // the cluster is to have at least this one
+	ready   atomic.Uint64         // the term in which this leader has applied what was agreed before
+	hurry   atomic.Uint64         // writes whose followers are not yet told that they are agreed on
+	faults  chan error            // the first, when it cannot go on
 	news    *bell
 }
 
@@ -47,7 +49,10 @@ func openInstance(o *Options, b *board, mux *streamMux, news *bell) (*instance, 
 		return nil, errors.Join(err, i.closeFiles())
 	}
 	conf := o.raftConfig(words)
-	i.trans = o.transport(mux, words)
+	if mux != nil {
+		i.layer = mux.open(o.Addr)
+	}
+	i.trans = o.transport(i.layer, words)
 	if err = i.revive(conf, snapshots, b.newest()); err == nil {
 		err = i.start(conf, snapshots)
 	}
@@ -138,13 +143,13 @@ func (o *Options) raftConfig(words *raftWords) *raft.Config {
 }
 
 // transport returns what carries the log.
-func (o *Options) transport(mux *streamMux, words *raftWords) raft.Transport {
-	if mux == nil {
+func (o *Options) transport(layer *streamLayer, words *raftWords) raft.Transport {
+	if layer == nil {
 		_, t := raft.NewInmemTransport(raft.ServerAddress(o.address()))
 		return t
 	}
 	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: mux.open(o.Addr), MaxPool: 3, Timeout: max(10*o.Timeouts.Heartbeat, time.Second), Logger: words.logger(), MsgpackUseNewTimeFormat: true,
+		Stream: layer, MaxPool: 3, Timeout: max(10*o.Timeouts.Heartbeat, time.Second), Logger: words.logger(), MsgpackUseNewTimeFormat: true,
 	})
 }
 

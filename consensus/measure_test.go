@@ -3,6 +3,7 @@ package consensus
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,13 +49,14 @@ func TestMeasureKilledLeader(t *testing.T) {
 	var gaps []time.Duration
 	for trial := range trials {
 		leader, others := w.leader()
-		w.isolate(leader)
 		from := time.Now()
+		var dead sync.WaitGroup
+		dead.Go(leader.kill)
 		if r, err := others[trial%2].up().Propose(t.Context(), addServer(ServerID(trial+1))); err != nil || r.Code != Accepted {
 			t.Errorf("%+v, %v", r, err)
 		}
 		gaps = append(gaps, time.Since(from))
-		leader.kill()
+		dead.Wait()
 		leader.start()
 		w.settled()
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -139,14 +140,14 @@ func (n *testNode) stop() {
 	}
 }
 
-// kill ends a node that nobody hears of any more: first the network, then what
-// runs, in the background.
+// kill ends a node as the end of its process does: its port is closed and its
+// connections break, and then ends what runs, of which nobody hears any more.
 func (n *testNode) kill() {
-	n.net.isolate(n)
-	c := n.up()
 	n.mu.Lock()
+	c := n.c
 	n.c = nil
 	n.mu.Unlock()
+	n.net.isolate(n)
 	if err := c.Close(); err != nil {
 		n.net.t.Error(err)
 	}
@@ -170,6 +171,17 @@ func (n *network) cut(a, b *testNode) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cuts[[2]*testNode{a, b}], n.cuts[[2]*testNode{b, a}] = true, true
+	n.breakLocked(a, b)
+}
+
+// breakConns breaks the connections between two nodes, which may make new ones.
+func (n *network) breakConns(a, b *testNode) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.breakLocked(a, b)
+}
+
+func (n *network) breakLocked(a, b *testNode) {
 	for c, ends := range n.conns {
 		if ends == [2]*testNode{a, b} || ends == [2]*testNode{b, a} {
 			c.Close()
@@ -193,7 +205,11 @@ func (n *network) reach(from *testNode, addr string) (*testNode, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, node := range n.nodes {
-		if node.addr == addr && !n.cuts[[2]*testNode{from, node}] && node.up() != nil {
+		switch {
+		case node.addr != addr:
+		case node.up() == nil:
+			return nil, syscall.ECONNREFUSED
+		case !n.cuts[[2]*testNode{from, node}]:
 			return node, nil
 		}
 	}

@@ -69,12 +69,14 @@ type streamLayer struct {
 	closed   chan struct{}
 	mu       sync.Mutex
 	conns    map[*layerConn]struct{} // nil when closed
+	broken   bell                    // rings when a connection has ended that another node opened
 }
 
 // layerConn is a connection that its layer can close.
 type layerConn struct {
 	net.Conn
-	layer *streamLayer
+	layer    *streamLayer
+	accepted bool
 }
 
 // Close closes the connection.
@@ -82,17 +84,20 @@ func (c *layerConn) Close() error {
 	c.layer.mu.Lock()
 	delete(c.layer.conns, c)
 	c.layer.mu.Unlock()
+	if c.accepted {
+		c.layer.broken.ring()
+	}
 	return c.Conn.Close()
 }
 
-func (l *streamLayer) keep(c net.Conn) (net.Conn, error) {
+func (l *streamLayer) keep(c net.Conn, accepted bool) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conns == nil {
 		_ = c.Close() // it is not used
 		return nil, net.ErrClosed
 	}
-	kept := &layerConn{c, l}
+	kept := &layerConn{c, l, accepted}
 	l.conns[kept] = struct{}{}
 	return kept, nil
 }
@@ -111,7 +116,7 @@ func (l *streamLayer) offer(c net.Conn) bool {
 func (l *streamLayer) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.accepted:
-		return l.keep(c)
+		return l.keep(c, true)
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
@@ -135,7 +140,7 @@ func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Co
 	if err != nil {
 		return nil, err
 	}
-	return l.keep(c)
+	return l.keep(c, false)
 }
 
 // Close ends the layer and its connections.

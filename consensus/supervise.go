@@ -135,6 +135,9 @@ func (c *Consensus) run(mux *streamMux) error {
 	defer cancel()
 	var work sync.WaitGroup
 	work.Go(func() { c.govern(ctx, i) })
+	if mux != nil {
+		work.Go(func() { c.watchLeader(ctx, i) })
+	}
 	if !i.existed {
 		work.Go(func() { c.found(ctx, i, mux == nil) })
 	}
