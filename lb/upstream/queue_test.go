@@ -273,13 +273,14 @@ func TestQueueNothingToWaitFor(t *testing.T) {
 	})
 }
 
-// Many requests at few places: nobody is lost, and nobody waits for nothing.
+// Many requests at few places: nobody is lost, and nobody waits for nothing. They are not more, because the race detector of
+// Go 1.26 fails on its own account where very many goroutines sleep in a bubble (golang.org/issue/78156).
 func TestQueueUnderLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWaiters(t, Queue{Length: 1000, Timeout: time.Hour}, small("10.0.0.1:80", 2), small("10.0.0.2:80", 3))
 		var all sync.WaitGroup
-		for range 500 {
+		for range 100 {
 			all.Go(func() {
 				a := &PickArgs{Now: w.now()}
 				pool := w.roster.Pool()
@@ -296,7 +297,7 @@ func TestQueueUnderLoad(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if took := time.Since(w.start); took != time.Second { // 500 requests, 5 at a time, 10 ms each
+		if took := time.Since(w.start); took != 200*time.Millisecond { // 100 requests, 5 at a time, 10 ms each
 			t.Errorf("took %s", took)
 		}
 	})
