@@ -269,7 +269,7 @@ func (f *Fill) store() error {
 	if limit := z.conf.Load().MaxSize; limit > 0 && h.bodyOffset+f.size > limit {
 		return ErrTooLarge
 	}
-	h.bodyLen, h.bodySum, h.sequence, h.written = f.size, f.sum, 1, unixNano()
+	h.bodyLen, h.bodySum, h.sequence, h.written = f.size, f.sum, 1, z.stamp()
 	small := f.file == nil && len(f.mem) <= oneWrite
 	var first []byte
 	var err error

@@ -22,6 +22,7 @@ func bodySum(p []byte) uint32 { return crc32.Checksum(p, castagnoli()) }
 // open looks at the file of a key, checks it, and keeps it open for others.
 func (z *Zone) open(want sought) *Entry {
 	path := z.file(want.key)
+	purged := z.rules.inForce()
 	f, err := z.sys.Open(path)
 	if isExhausted(err) {
 		z.closeIdle()
@@ -39,9 +40,10 @@ func (z *Zone) open(want sought) *Entry {
 	e, size, err := z.read(f, &want)
 	if err == nil {
 		z.admit(e, &want, size)
-		// A rule that came before the entry was admitted is seen here; one that
-		// comes later finds the entry where it was admitted.
-		if !z.rules.hit(e) {
+		// A rule that was in force before the file was opened may have ended
+		// since. One that came before the entry was admitted is seen here; one
+		// that comes later finds the entry where it was admitted.
+		if !purged.hit(e) && !z.rules.inForce().hit(e) {
 			return e
 		}
 		_, _ = z.removeFile(want.key, e.proof) // a failure is logged, and the rule stays

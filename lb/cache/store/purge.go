@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,24 +18,31 @@ import (
 // rules are the purges by prefix whose files may still be on disk. Whatever
 // file is opened is held against them, until the purger has seen all files.
 type rules struct {
-	list atomic.Pointer[[]rule]
+	list atomic.Pointer[ruleList]
 	mu   sync.Mutex // of changes
 	busy bool       // the purger is at work; guarded by mu
 }
 
 type rule struct {
 	prefix []byte
-	until  int64 // what was written later is not hit; nanoseconds of Unix time
+	until  int64 // what was written later is not hit; as Zone.stamp tells it
 }
 
-// hit tells whether an entry was purged.
-func (r *rules) hit(e *Entry) bool {
-	list := r.list.Load()
-	if list == nil {
-		return false
+// inForce returns the rules of this moment, not to be changed.
+func (r *rules) inForce() ruleList {
+	if list := r.list.Load(); list != nil {
+		return *list
 	}
-	for i := range *list {
-		if (*list)[i].hit(e.text, e.slot.written) {
+	return nil
+}
+
+// ruleList are the rules of one moment.
+type ruleList []rule
+
+// hit tells whether an entry was purged.
+func (l ruleList) hit(e *Entry) bool {
+	for i := range l {
+		if l[i].hit(e.text, e.slot.written) {
 			return true
 		}
 	}
@@ -118,19 +126,11 @@ func (z *Zone) variants(key Key) (keys []Key, err error) {
 
 // purgePrefix adds a rule, applies it to what is open, and lets the purger
 // look at the rest.
-func (z *Zone) purgePrefix(prefix []byte) (err error) {
-	r := rule{prefix: bytes.Clone(prefix), until: unixNano()}
-	z.rules.mu.Lock()
-	var list []rule
-	if old := z.rules.list.Load(); old != nil {
-		list = slices.DeleteFunc(slices.Clone(*old), func(o rule) bool { return bytes.HasPrefix(o.prefix, prefix) })
-	}
-	err = z.setRules(append(list, r))
-	z.startPurger()
-	z.rules.mu.Unlock()
-	for _, key := range z.doom(func(f *Fill) bool { return bytes.HasPrefix(f.head.text, prefix) }) {
-		z.lockPath(&key).Unlock() // it may be moving to its place
-		z.sweepFile(key)
+func (z *Zone) purgePrefix(prefix []byte) error {
+	r, doomed, err := z.addRule(bytes.Clone(prefix))
+	for _, key := range doomed {
+		_, failed := z.removeFile(key, 0) // it may have come to its place
+		err = errors.Join(err, failed)
 	}
 	for _, e := range z.closeLive(func(e *Entry) bool { return r.hit(e.text, e.slot.written) }) {
 		_, failed := z.removeFile(e.key, e.proof)
@@ -139,9 +139,27 @@ func (z *Zone) purgePrefix(prefix []byte) (err error) {
 	return err
 }
 
+// addRule puts a rule for a prefix in force, and returns the keys of the fills
+// that it dooms.
+func (z *Zone) addRule(prefix []byte) (r rule, doomed []Key, err error) {
+	z.rules.mu.Lock()
+	defer z.rules.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(z.rules.inForce()), func(o rule) bool { return bytes.HasPrefix(o.prefix, prefix) })
+	// It hits whatever is written until the fills at work are doomed: a fill
+	// that has ended by then was written before the time that is taken after.
+	r = rule{prefix: prefix, until: math.MaxInt64}
+	passing := append(slices.Clone(list), r)
+	z.rules.list.Store(&passing)
+	doomed = z.doom(func(f *Fill) bool { return bytes.HasPrefix(f.head.text, prefix) })
+	r.until = z.stamp()
+	err = z.setRules(append(list, r))
+	z.startPurger()
+	return r, doomed, err
+}
+
 // setRules puts the rules in force and writes them down, so that a process
 // that comes after this one knows them; rules.mu is locked.
-func (z *Zone) setRules(list []rule) error {
+func (z *Zone) setRules(list ruleList) error {
 	path := z.journal()
 	if len(list) == 0 {
 		z.rules.list.Store(nil)
@@ -195,9 +213,7 @@ func (z *Zone) recallPurges() {
 	list := parseJournal(string(text))
 	z.rules.mu.Lock()
 	defer z.rules.mu.Unlock()
-	if old := z.rules.list.Load(); old != nil {
-		list = append(list, *old...)
-	}
+	list = append(list, z.rules.inForce()...)
 	if len(list) > 0 {
 		z.rules.list.Store(&list)
 		z.startPurger()
@@ -205,7 +221,7 @@ func (z *Zone) recallPurges() {
 }
 
 // parseJournal reads what setRules wrote; lines that are not whole say nothing.
-func parseJournal(text string) (list []rule) {
+func parseJournal(text string) (list ruleList) {
 	for line := range strings.Lines(text) {
 		line, whole := strings.CutSuffix(line, ".\n")
 		at, prefix, found := strings.Cut(line, " ")
@@ -244,7 +260,9 @@ func (z *Zone) purger() {
 			}
 			wait = 0
 		}
-		began := unixNano()
+		z.rules.mu.Lock()
+		began := z.stamp() // all rules of an earlier time are in force
+		z.rules.mu.Unlock()
 		switch seen, ended := z.sweep(); {
 		case ended:
 			return
@@ -261,8 +279,8 @@ func (z *Zone) purger() {
 func (z *Zone) endRules(began int64) bool {
 	z.rules.mu.Lock()
 	defer z.rules.mu.Unlock()
-	var left []rule
-	for _, r := range *z.rules.list.Load() {
+	var left ruleList
+	for _, r := range z.rules.inForce() {
 		if r.until > began {
 			left = append(left, r)
 		}
@@ -320,7 +338,7 @@ func (z *Zone) sweepFile(key Key) bool {
 	if err != nil {
 		return isDamage(err) || errors.Is(err, errForeign) // Get will not serve it
 	}
-	if !z.rules.hit(&Entry{text: h.text, slot: slotPlace{written: h.written}}) {
+	if !z.rules.inForce().hit(&Entry{text: h.text, slot: slotPlace{written: h.written}}) {
 		return true
 	}
 	_, err = z.removeFile(key, proofOf(info))

@@ -13,18 +13,19 @@ import (
 // for the caller.
 func (z *Zone) Update(e *Entry, m Meta) *Entry {
 	m.own()
+	purged := z.rules.inForce()
 	next := &Entry{key: e.key, text: e.text, meta: m, slot: e.slot, body: e.body, proof: e.proof, hits: e.hitsNow(z)}
 	next.body.refs.Add(1)
 	next.refs.Store(1)
 	next.slot.sequence++
-	next.slot.written = unixNano()
+	next.slot.written = z.stamp()
 	if m.size() > e.slot.size {
 		z.rewrite(e, next)
 	} else {
 		z.renew(e, next)
 	}
 	// A purge by prefix may have found e alone; see Zone.open.
-	if z.rules.hit(e) {
+	if purged.hit(e) || z.rules.inForce().hit(e) {
 		_, _ = z.removeFile(e.key, next.proof) // a failure is logged, and the rule stays
 	}
 	return next

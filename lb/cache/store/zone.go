@@ -32,6 +32,7 @@ type Zone struct {
 	maxFiles atomic.Int64
 	turn     atomic.Uint32 // of the shards when live entries must go
 	loading  atomic.Bool   // files may exist that the index does not know
+	stamped  atomic.Int64  // what stamp told last
 
 	// paths keep renaming and removing of one file, and the record of it, in
 	// one order. They are locked before a shard, and held over system calls.
@@ -244,3 +245,15 @@ func (z *Zone) Start(o Options) {
 }
 
 func unixNano() int64 { return time.Now().UnixNano() }
+
+// stamp is the time, in nanoseconds of Unix time, but later than what it told
+// before, though the clock be set back: what a purge hits is told by it.
+func (z *Zone) stamp() int64 {
+	for {
+		last := z.stamped.Load()
+		now := max(unixNano(), last+1)
+		if z.stamped.CompareAndSwap(last, now) {
+			return now
+		}
+	}
+}
