@@ -21,8 +21,8 @@ type ground struct {
 	listener net.Listener // of the link
 }
 
-// openGround opens all that cfg says of it.
-func openGround(cfg *config.Config) (*ground, error) {
+// openGround opens all that cfg says of it, for a process that turns into a.
+func openGround(cfg *config.Config, a *account) (*ground, error) {
 	g := &ground{dir: cfg.Data, conf: cfg.Cluster}
 	var err error
 	if g.dir == "" {
@@ -37,7 +37,7 @@ func openGround(cfg *config.Config) (*ground, error) {
 			return nil, err
 		}
 	}
-	if g.identity, err = link.OpenIdentity(g.dir); err != nil {
+	if g.identity, err = link.OpenIdentity(g.dir, a.owner()); err != nil {
 		return nil, err
 	}
 	if g.conf != nil {

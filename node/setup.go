@@ -47,7 +47,7 @@ func (n *Node) start() error {
 	}
 
 	// What agreement stands on takes the rights of the start.
-	n.ground, err = openGround(cfg)
+	n.ground, err = openGround(cfg, account)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,10 @@ func (n *Node) start() error {
 	if err != nil {
 		return err
 	}
-	err = n.announcePID()
+	err = n.giveFiles(account)
+	if err == nil {
+		err = n.announcePID()
+	}
 	if err == nil {
 		err = n.assumeAccount(account)
 	}
@@ -155,10 +158,10 @@ func (n *Node) announcePID() error {
 	return nil
 }
 
-// assumeAccount turns the process into a. What needs the rights of before is
-// done first: the files that are opened again later are given to the account,
-// and a keeper is left to clean up at the end.
-func (n *Node) assumeAccount(a *account) error {
+// giveFiles gives a the files that are opened again later, as long as the
+// process may. It does so before the pid file appears, so that nobody who has
+// waited for that finds one that belongs to another.
+func (n *Node) giveFiles(a *account) error {
 	if a == nil {
 		return nil
 	}
@@ -173,6 +176,15 @@ func (n *Node) assumeAccount(a *account) error {
 		if err := a.own(path, false); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// assumeAccount turns the process into a. A keeper is left to clean up at the
+// end, with the rights of before.
+func (n *Node) assumeAccount(a *account) error {
+	if a == nil {
+		return nil
 	}
 	if n.opts.Keeper != nil {
 		k, err := startKeeper(n.opts.Keeper, newKeeperTask(n.cfg, n.pidFile, a))

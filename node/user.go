@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb/errorlog"
+	"github.com/weir-lb/weir/node/link"
 )
 
 // account is the user and group that the process turns into.
@@ -15,6 +16,14 @@ type account struct {
 	uid    int
 	gid    int
 	groups []int // with gid; the groups of which the user is a member
+}
+
+// owner gives whom the files of the data folder belong to; a may be nil.
+func (a *account) owner() link.Owner {
+	if a == nil {
+		return link.Owner{UID: -1, GID: -1}
+	}
+	return link.Owner{UID: a.uid, GID: a.gid}
 }
 
 // findAccount looks up the user directive; nil if there is none.

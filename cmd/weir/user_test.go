@@ -8,11 +8,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/weir-lb/weir/cluster-test/program"
 )
+
+// nobody is the number of the user that weir turns into in these tests.
+const nobody = 65534
 
 // TestUser gives up the rights of root, keeps what a reload needs, and still
 // leaves nothing behind.
@@ -70,8 +75,10 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestUserData: the data folder belongs to whom the process turns into, also
-// what a start as root finds or makes there, and is of use at the next start.
+// TestUserData: the data folder belongs to whom the process turns into from
+// the pid file on, also what a start as root finds or makes there, and is of use
+// at the next start. What replaces a file never belongs to another, not for a
+// moment: a start that fails may leave it.
 func TestUserData(t *testing.T) {
 	t.Parallel()
 	program.Root(t)
@@ -82,29 +89,64 @@ func TestUserData(t *testing.T) {
 	s.write("one", "user nobody; data DIR/data;", "")
 	data := filepath.Join(s.dir, "data")
 	for range 2 {
+		stop := watchOwner(t, filepath.Join(data, "node.json"))
 		s.start()
+		checkOwners(t, data)
 		s.eventually("the log of changes", func() bool { _, err := os.Stat(filepath.Join(data, "raft", "raft.db")); return err == nil })
-		err := filepath.Walk(data, func(path string, info os.FileInfo, err error) error {
-			if errors.Is(err, os.ErrNotExist) {
-				return nil // it was there while weir wrote another file
-			}
-			if err != nil {
-				return err
-			}
-			if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 65534 {
-				t.Errorf("%s belongs to %d", path, owner)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Error(err)
-		}
+		checkOwners(t, data)
+		stop()
 		s.signal("quit")
 		s.end()
 	}
 	if log := s.read(s.log); strings.Contains(log, "[error]") || strings.Contains(log, "[alert]") || strings.Contains(log, "[warn] changes") {
 		t.Error(log)
 	}
+}
+
+// checkOwners fails the test for each file in dir that does not belong to nobody.
+func checkOwners(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // it was there while weir wrote another file
+		}
+		if err != nil {
+			return err
+		}
+		if owner := info.Sys().(*syscall.Stat_t).Uid; owner != nobody {
+			t.Errorf("%s belongs to %d", path, owner)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// watchOwner fails the test if the file path, whenever it is there, belongs to
+// another than nobody, until stop is called.
+func watchOwner(t *testing.T, path string) (stop func()) {
+	t.Helper()
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Microsecond)
+		defer tick.Stop()
+		for {
+			if info, err := os.Lstat(path); err == nil && info.Sys().(*syscall.Stat_t).Uid != nobody {
+				t.Errorf("%s belonged to %d for a moment", path, info.Sys().(*syscall.Stat_t).Uid)
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-end:
+				return
+			}
+		}
+	}()
+	stop = sync.OnceFunc(func() { close(end); <-ended })
+	t.Cleanup(stop)
+	return stop
 }
 
 // threads gives lines of /proc/PID/status of every thread.
@@ -142,7 +184,7 @@ func TestControlSocketOfUser(t *testing.T) {
 		says string
 	}{
 		{0, 0, ""},
-		{65534, 0, ""},
+		{nobody, 0, ""},
 		{1, 3, "only root and the user that weir runs as may use it"},
 	} {
 		cmd := exec.Command(weirPath(t), "upstream", "list", "--socket", s.dir+"/data/control.sock")

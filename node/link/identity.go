@@ -59,12 +59,19 @@ func newRun() uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
+// Owner is a user and a group by number, to whom a file is to belong; -1 for
+// those of the process.
+type Owner struct{ UID, GID int }
+
 // OpenIdentity reads who the node of a data folder is, and counts its start on
 // disk before it returns. In an empty folder it makes a new node. The folder is
 // locked until Close: two processes must not be one node. A file that cannot be
 // read is an error, never a new identity.
-func OpenIdentity(dir string) (*Identity, error) {
-	lock, err := lockFolder(filepath.Join(dir, lockFile))
+//
+// What it writes belongs to owner, who may use the folder after a start that
+// fails later on, too.
+func OpenIdentity(dir string, owner Owner) (*Identity, error) {
+	lock, err := lockFolder(filepath.Join(dir, lockFile), owner)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +82,7 @@ func OpenIdentity(dir string) (*Identity, error) {
 	}
 	if err == nil {
 		i.Boot++
-		err = i.write(dir)
+		err = i.write(dir, owner)
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -95,10 +102,13 @@ func (i *Identity) Close() error {
 // PublicKey is what other nodes know the node by.
 func (i *Identity) PublicKey() ed25519.PublicKey { return i.Key.Public().(ed25519.PublicKey) }
 
-func lockFolder(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+func lockFolder(name string, owner Owner) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open() %q failed (%w)", name, errno.Of(err))
+	}
+	if err := f.Chown(owner.UID, owner.GID); err != nil {
+		return nil, errors.Join(fmt.Errorf("fchown() %q failed (%w)", name, errno.Of(err)), f.Close())
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		err = fmt.Errorf("the data folder %q is in use by another process (%w)", filepath.Dir(name), errno.Of(err))
@@ -128,14 +138,15 @@ func isNodeID(s string) bool {
 	return err == nil && len(b) == 16 && hex.EncodeToString(b) == s
 }
 
-// write replaces the identity file; after it the new one is on the disk.
-func (i *Identity) write(dir string) error {
+// write replaces the identity file; after it the new one is on the disk. It has
+// its owner before it has its name.
+func (i *Identity) write(dir string, owner Owner) error {
 	text, err := json.Marshal(identityJSON{ID: i.ID, Seed: i.Key.Seed(), Boot: i.Boot})
 	if err != nil {
 		return err
 	}
 	name := filepath.Join(dir, identityFile)
-	if err := writeSynced(name+".new", append(text, '\n')); err != nil {
+	if err := writeSynced(name+".new", append(text, '\n'), owner); err != nil {
 		return fmt.Errorf("writing %q: %w", name, errno.Of(err))
 	}
 	if err := os.Rename(name+".new", name); err != nil {
@@ -144,13 +155,18 @@ func (i *Identity) write(dir string) error {
 	return syncFolder(dir)
 }
 
-func writeSynced(name string, text []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// writeSynced makes a file anew. One of the name may have been left by a crash;
+// it is not written to, for it could be a link that the folder's owner made.
+func writeSynced(name string, text []byte, owner Owner) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	return errors.Join(err, f.Chown(owner.UID, owner.GID), f.Sync(), f.Close())
 }
 
 func syncFolder(dir string) error {

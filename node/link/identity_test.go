@@ -2,12 +2,17 @@ package link
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
+
+// ofProcess leaves files to whom they belong.
+var ofProcess = Owner{UID: -1, GID: -1}
 
 // TestIdentity: a node is the same after each start, and counts them.
 func TestIdentity(t *testing.T) {
@@ -15,7 +20,7 @@ func TestIdentity(t *testing.T) {
 	dir := t.TempDir()
 	var first *Identity
 	for boot := uint64(1); boot <= 3; boot++ {
-		i, err := OpenIdentity(dir)
+		i, err := OpenIdentity(dir, ofProcess)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +30,7 @@ func TestIdentity(t *testing.T) {
 		if i.ID != first.ID || !i.Key.Equal(first.Key) || i.Boot != boot || (i.Run == first.Run) != (boot == 1) {
 			t.Errorf("%+v", i)
 		}
-		if _, err := OpenIdentity(dir); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		if _, err := OpenIdentity(dir, ofProcess); err == nil || !strings.Contains(err.Error(), "in use by another process") {
 			t.Error(err)
 		}
 		if err := i.Close(); err != nil {
@@ -37,6 +42,37 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// TestIdentityLinks: what a folder's user puts into it does not lead a start with
+// more rights to other files.
+func TestIdentityLinks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(other, filepath.Join(dir, identityFile+".new")); err != nil {
+		t.Fatal(err)
+	}
+	i, err := OpenIdentity(dir, ofProcess)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(other); err != nil || string(text) != "kept" {
+		t.Errorf("%q, %v", text, err)
+	}
+	lock := filepath.Join(dir, lockFile)
+	if err := errors.Join(os.Remove(lock), os.Symlink(other, lock)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenIdentity(dir, ofProcess); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("a lock that is a link: %v", err)
+	}
+}
+
 // TestDamagedIdentity: a node whose file cannot be read is not silently another.
 func TestDamagedIdentity(t *testing.T) {
 	t.Parallel()
@@ -45,11 +81,11 @@ func TestDamagedIdentity(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, identityFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenIdentity(dir); err == nil || !strings.Contains(err.Error(), "is damaged") {
+		if _, err := OpenIdentity(dir, ofProcess); err == nil || !strings.Contains(err.Error(), "is damaged") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, err := OpenIdentity(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := OpenIdentity(filepath.Join(t.TempDir(), "none"), ofProcess); err == nil {
 		t.Error("no folder, and no error")
 	}
 }
