@@ -195,7 +195,7 @@ func TestDamagedSnapshotAndImage(t *testing.T) {
 	node.start()
 	w.eventually("it is back", func() bool { return w.equal() && node.followed() })
 	if !node.says("quarantine") || !node.says(ErrSnapshot.Error()) {
-		t.Errorf("it says %q", node.log)
+		t.Errorf("it says %q", node.lines())
 	}
 }
 

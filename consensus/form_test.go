@@ -290,9 +290,7 @@ func TestGrowthAndStrangers(t *testing.T) {
 
 // says reports whether a node has logged something.
 func (n *testNode) says(text string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return strings.Contains(strings.Join(n.log, ""), text)
+	return strings.Contains(strings.Join(n.lines(), ""), text)
 }
 
 // Keys turn with time, without anybody's doing.

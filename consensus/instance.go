@@ -284,8 +284,14 @@ func (i *instance) catchUp() error {
 
 func (i *instance) leads() bool { return i.raft.State() == raft.Leader }
 
-// leader is that of engine.
+// leader is that of engine. Who wants to be elected knows of no leader; but the
+// library, which takes heartbeats beside its other work, may note as one the
+// leader whose last heartbeat came amid the change, and for as long as nobody is
+// elected would not forget it.
 func (i *instance) leader() (NodeID, string) {
+	if i.raft.State() == raft.Candidate {
+		return "", ""
+	}
 	addr, id := i.raft.LeaderWithID()
 	return NodeID(id), string(addr)
 }

@@ -210,9 +210,7 @@ func TestEntryOfANewerVersion(t *testing.T) {
 	if r, err := others[1].up().Propose(t.Context(), addServer(2)); err != nil || r.Code != Accepted {
 		t.Errorf("the others: %+v, %v", r, err)
 	}
-	old.mu.Lock()
-	text := strings.Join(old.log, "")
-	old.mu.Unlock()
+	text := strings.Join(old.lines(), "")
 	if strings.Count(text, ErrNewer.Error()) != 1 || old.up().State().Cluster().ID == "" {
 		t.Errorf("it says %s", text)
 	}

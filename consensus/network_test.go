@@ -311,9 +311,7 @@ func (n *network) eventually(what string, ok func() bool) {
 				if c := node.up(); c != nil {
 					n.t.Logf("%s: %+v, state %d", node.o.Name, c.Status(), c.State().Index())
 				}
-				node.mu.Lock()
-				n.t.Logf("%s says %q", node.o.Name, node.log)
-				node.mu.Unlock()
+				n.t.Logf("%s says %q", node.o.Name, node.lines())
 			}
 			n.t.Fatalf("not reached: %s", what)
 		}

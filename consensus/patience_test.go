@@ -1,8 +1,12 @@
 package consensus
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 // instance returns the run of the library on a node that is up.
@@ -110,5 +114,51 @@ func TestLiveLeaderBehindBrokenConnections(t *testing.T) {
 	w.cut(leader, others[0])
 	if d := others[0].up().inquire(t.Context(), i); d != nil {
 		t.Errorf("one that cannot be reached is taken for dead: %+v", d)
+	}
+}
+
+// termGate is a store that calls hook, if there is one, before it notes a term.
+type termGate struct {
+	store
+	hook *atomic.Pointer[func()]
+}
+
+func (g *termGate) SetUint64(key []byte, v uint64) error {
+	if f := g.hook.Load(); f != nil {
+		(*f)()
+	}
+	return g.store.SetUint64(key, v)
+}
+
+// A candidate knows of no leader, though it heard one amid becoming a candidate:
+// the leader handed over to it, went on for a moment, and was never seen again.
+func TestACandidateHasNoLeader(t *testing.T) {
+	t.Parallel()
+	w := newNetwork(t)
+	hooks := map[*testNode]*atomic.Pointer[func()]{}
+	for range 3 {
+		node, hook := w.add("", 3), new(atomic.Pointer[func()])
+		node.o.Timeouts = Timeouts{Heartbeat: 2 * time.Second, Lease: time.Second, Store: time.Minute, Tick: 50 * time.Millisecond}
+		node.o.wrap = func(s store) store { return &termGate{s, hook} }
+		hooks[node] = hook
+		node.start()
+	}
+	w.settled()
+	leader, others := w.leader()
+	w.knowLeader(leader)
+	next, voting, open := others[0], make(chan struct{}), make(chan struct{})
+	gate := sync.OnceFunc(func() { close(voting); <-open })
+	hooks[next].Store(&gate)
+	request := raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(leader.o.ID), Addr: []byte(leader.addr)}}
+	if err := leader.instance().trans.TimeoutNow(raft.ServerID(next.o.ID), raft.ServerAddress(next.addr), &request, &raft.TimeoutNowResponse{}); err != nil {
+		t.Fatal(err)
+	}
+	<-voting
+	w.eventually("the leader is heard", func() bool { _, id := next.instance().raft.LeaderWithID(); return string(id) == string(leader.o.ID) })
+	w.isolate(next)
+	close(open)
+	w.eventually("nobody leads", func() bool { id, _ := next.up().Leader(); return id == "" })
+	if s := next.up().Status(); s.Leader != "" || s.Part != PartFollower {
+		t.Errorf("%+v", s)
 	}
 }
