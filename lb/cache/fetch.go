@@ -31,11 +31,27 @@ func (l *lookup) tell(why Reason) {
 	}
 }
 
+// ask says that the upstream is about to be asked for a reply to store.
+func (l *lookup) ask() {
+	before := l.expect
+	l.expect = l.z.Expect(l.main, l.text)
+	if l.flight != nil {
+		l.z.flights.asks(l.flight, l.expect)
+	}
+	if before != nil {
+		before.End()
+	}
+}
+
 // land ends the fetch that this request leads, if it leads one.
 func (l *lookup) land(again bool) {
 	if l.flight != nil {
 		l.z.flights.land(l.leads, l.flight, again)
 		l.flight = nil
+	}
+	if l.expect != nil {
+		l.expect.End()
+		l.expect = nil
 	}
 }
 
@@ -50,6 +66,7 @@ func (l *lookup) anew(s request.CacheStatus) (request.Incoming, request.Verdict)
 	}
 	l.status, r.Cached.Status = s, s
 	asked := l.wish()
+	l.ask()
 	body, verdict := c.next.Fetch(r)
 	r.Wish = request.Wish{Stay: !l.alone} // as far as it concerns what is still to come
 	if body == nil {
@@ -172,14 +189,18 @@ func (l *lookup) keep(body request.Incoming) (request.Incoming, request.Verdict)
 	if bodyless(m.Status) {
 		length = 0
 	}
-	fill, err := l.z.Begin(store.FillOptions{Key: l.place(&m), Text: l.text, Meta: m, Length: length})
-	if errors.Is(err, store.ErrTooLarge) {
+	fill, err := l.z.Begin(store.FillOptions{Key: l.place(&m), Text: l.text, Meta: m, Length: length, Expected: l.expect})
+	switch {
+	case errors.Is(err, store.ErrPurged):
+		l.land(true) // who waits may ask anew, and that may be stored
+		return l.notKept(body, Purged)
+	case errors.Is(err, store.ErrTooLarge):
 		return l.notKept(body, TooLarge)
-	}
-	if err != nil {
+	case err != nil:
 		return l.notKept(body, StoreFailed)
 	}
 	f := &filling{Incoming: body, fill: fill, l: *l}
+	l.expect = nil // it is f's to end
 	if l.flight != nil {
 		l.z.flights.filling(l.flight, fill)
 		l.flight = nil // it is f's to land

@@ -11,10 +11,11 @@ import (
 // flight is one fetch for a key, for which others may wait.
 type flight struct {
 	began   time.Time
-	landed  chan struct{} // closed when it is over
-	settled chan struct{} // closed when it is known what comes of it:
-	fill    *store.Fill   // the entry in the making; nil: none
-	again   bool          // no fill, but it is worth to look again, or to try
+	asked   *store.Expected // while it is; guarded by flights.mu
+	landed  chan struct{}   // closed when it is over
+	settled chan struct{}   // closed when it is known what comes of it:
+	fill    *store.Fill     // the entry in the making; nil: none
+	again   bool            // no fill, but it is worth to look again, or to try
 }
 
 // flights are the fetches at work in a zone, one for each key.
@@ -28,7 +29,7 @@ type flights struct {
 func (s *flights) lead(key store.Key, now time.Time, age time.Duration) (f *flight, leads bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.all[key]; f != nil && (now.Sub(f.began) < age || f.fill != nil) {
+	if f := s.all[key]; f != nil && f.counts(now, age) {
 		return f, false
 	}
 	f = &flight{began: now, settled: make(chan struct{}), landed: make(chan struct{})}
@@ -44,7 +45,23 @@ func (s *flights) busy(key store.Key, now time.Time, age time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.all[key]
-	return f != nil && (now.Sub(f.began) < age || f.fill != nil)
+	return f != nil && f.counts(now, age)
+}
+
+// counts tells whether those who come now wait for the fetch: not if it takes
+// too long to begin, or brings what was purged meanwhile; flights.mu is locked.
+func (f *flight) counts(now time.Time, age time.Duration) bool {
+	if f.asked != nil && f.asked.Purged() {
+		return false
+	}
+	return now.Sub(f.began) < age || f.fill != nil
+}
+
+// asks notes that the upstream is asked.
+func (s *flights) asks(f *flight, x *store.Expected) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.asked = x
 }
 
 // filling tells those who wait that the reply is being stored.
@@ -60,6 +77,7 @@ func (s *flights) filling(f *flight, fill *store.Fill) {
 func (s *flights) land(key store.Key, f *flight, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	f.asked = nil
 	if s.all[key] == f {
 		delete(s.all, key)
 	}

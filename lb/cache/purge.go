@@ -7,8 +7,8 @@ import (
 	"github.com/weir-lb/weir/lb/request"
 )
 
-// purgeKey removes what is stored for the key of a request: 204, or 404 where
-// there is nothing. A key that ends in "*" stands for all that begin so. Where
+// purgeKey removes what is stored for the key of a request, or on its way from
+// the upstream: 204, or 404 where there is nothing. A key that ends in "*" stands for all that begin so. Where
 // something may be left, which the store has logged, the answer is 500.
 func (c *Cache) purgeKey(r *request.Request, z *Zone) request.Verdict {
 	found, err := z.Purge(c.key.Value(r))

@@ -29,6 +29,7 @@ const (
 	KeyTooLong                      // longer than can be kept
 	LockTimedOut                    // proxy_cache_lock_timeout
 	SliceMismatch                   // the parts of a sliced reply do not fit together
+	Purged                          // while it was asked for
 	TooLarge                        // for max_size, or its head for any entry
 	StoreFailed                     // the store could not take it, which it has logged
 	BrokeOff                        // the reply did not come to its end
@@ -43,7 +44,7 @@ var reasonTexts = [reasons]string{
 	LeavesHTTP: "another protocol", NotUnderstood: "status not understood", ByDirective: "proxy_no_cache", TooFewUses: "fewer than proxy_cache_min_uses",
 	RangeTooFar: "range beyond proxy_cache_max_range_offset", PassedUnbuffered: "unbuffered", AccelRedirected: "X-Accel-Redirect",
 	KeyTooLong: "key too long", LockTimedOut: "proxy_cache_lock_timeout", SliceMismatch: "slices do not fit",
-	TooLarge: "too large", StoreFailed: "store failed", BrokeOff: "broke off",
+	Purged: "purged meanwhile", TooLarge: "too large", StoreFailed: "store failed", BrokeOff: "broke off",
 }
 
 // String returns the reason in the words of the debug log.

@@ -149,9 +149,10 @@ type lookup struct {
 	key    store.Key // main, or that of the request's variant
 	now    int64     // seconds of Unix time
 	asked  control
-	entry  *store.Entry // stored, too old; held until release
-	flight *flight      // that this request leads; nil: none
-	leads  store.Key    // of the flight
+	entry  *store.Entry    // stored, too old; held until release
+	flight *flight         // that this request leads; nil: none
+	leads  store.Key       // of the flight
+	expect *store.Expected // the reply that is asked for; nil: none
 	status request.CacheStatus
 
 	alone   bool      // no client waits for the reply

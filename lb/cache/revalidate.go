@@ -39,7 +39,7 @@ func (l *lookup) revalidated(body request.Incoming) (request.Incoming, request.V
 		m.Flags = old.Flags
 	}
 	m.Vary, m.Variant = old.Vary, old.Variant
-	next := l.z.Update(e, m)
+	next := l.z.Update(e, m, l.expect)
 	e.Release()
 	l.land(true)
 	return l.serve(next, request.CacheRevalidated)

@@ -9,6 +9,8 @@
 //
 // # Life of an entry
 //
+//	ask     expected.go: Zone.Expect, before the upstream is asked, so that a
+//	        purge finds what is on its way
 //	begin   fill.go: Zone.Begin makes a Fill; its body is collected in memory
 //	        and, when it grows, in a temporary file. Others read what has
 //	        arrived so far by Fill.Reader

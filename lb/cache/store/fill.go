@@ -27,6 +27,9 @@ type FillOptions struct {
 	Text   []byte // of the key; copied
 	Meta   Meta   // its slices are copied
 	Length int64  // of the body; -1: unknown until its end
+	// Expected is what was told of it when the upstream was asked; the caller
+	// ends it after the fill. nil: purges know of the fill from Begin on.
+	Expected *Expected
 }
 
 // Fill is an entry in the making. Write, Commit and Abort are for one
@@ -35,6 +38,8 @@ type Fill struct {
 	zone   *Zone
 	key    Key
 	head   header
+	asked  *Expected
+	own    bool // asked is the fill's to end
 	length int64
 	temp   string // path of the file, while it is a temporary one
 	file   *body  // with the file, once there is one
@@ -50,7 +55,6 @@ type Fill struct {
 	carried bool  // the disk has failed: mem goes on for the readers
 	size    int64
 	state   fillState
-	doomed  bool // purged meanwhile
 	readers []*FillReader
 }
 
@@ -62,12 +66,6 @@ const (
 	aborted
 )
 
-// fills are those at work, for purges to find.
-type fills struct {
-	mu  sync.Mutex
-	all map[*Fill]struct{}
-}
-
 // Begin makes an entry that takes the place of the key's when it is committed.
 // It fails with one of the errors above, or as the disk does; the zone has
 // logged that then.
@@ -76,10 +74,16 @@ func (z *Zone) Begin(o FillOptions) (*Fill, error) {
 	if !o.Meta.fits(o.Text) || limit > 0 && o.Length > limit {
 		return nil, ErrTooLarge
 	}
-	f := &Fill{zone: z, key: o.Key, length: o.Length}
+	f := &Fill{zone: z, key: o.Key, asked: o.Expected, length: o.Length}
 	f.head = header{text: append([]byte(nil), o.Text...), meta: o.Meta}
 	f.head.meta.own()
 	f.head.layout()
+	if f.asked != nil {
+		f.asked.goesTo(o.Key)
+		if f.asked.Purged() {
+			return nil, ErrPurged
+		}
+	}
 	if o.Length > smallBody {
 		if err := f.create(); err != nil {
 			return nil, err
@@ -92,12 +96,9 @@ func (z *Zone) Begin(o FillOptions) (*Fill, error) {
 	} else {
 		f.mem = make([]byte, 0, max(o.Length, 0))
 	}
-	z.fills.mu.Lock()
-	defer z.fills.mu.Unlock()
-	if z.fills.all == nil {
-		z.fills.all = map[*Fill]struct{}{}
+	if f.asked == nil {
+		f.asked, f.own = z.Expect(o.Key, o.Text), true
 	}
-	z.fills.all[f] = struct{}{}
 	return f, nil
 }
 
@@ -236,12 +237,11 @@ func (f *Fill) Abort() {
 	f.end()
 }
 
-// end takes the fill off the list and its temporary file away.
+// end takes the temporary file away; purges need not know of it any more.
 func (f *Fill) end() {
-	z := f.zone
-	z.fills.mu.Lock()
-	delete(z.fills.all, f)
-	z.fills.mu.Unlock()
+	if f.own {
+		f.asked.End()
+	}
 	f.unmake()
 }
 
@@ -303,10 +303,7 @@ func (f *Fill) place(size int64, proof uint64) error {
 	z.makeRoom(&f.key)
 	mu := z.lockPath(&f.key)
 	defer mu.Unlock()
-	f.mu.Lock()
-	doomed := f.doomed
-	f.mu.Unlock()
-	if doomed {
+	if f.asked.Purged() {
 		return ErrPurged
 	}
 	if f.replaces != 0 {

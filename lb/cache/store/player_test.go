@@ -54,7 +54,9 @@ func (p *player) step() error {
 		m := *e.Meta()
 		m.Flags++
 		m.ETag = bytes.Repeat([]byte{'x'}, p.rng.IntN(300))
-		next := p.z.Update(e, m)
+		x := p.z.Expect(e.Key(), e.Text())
+		defer x.End()
+		next := p.z.Update(e, m, x)
 		defer next.Release()
 		return checkEntry(next, text)
 	}

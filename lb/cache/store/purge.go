@@ -56,37 +56,22 @@ func (r *rule) hit(text []byte, written int64) bool {
 // Purge removes the entries of a key's text, all variants of them, and tells
 // whether there were any. A text that ends in "*" is a prefix: all entries
 // whose texts begin with it are gone for every later Get, while their files
-// are removed in the background; the result is true then. What is on its way
-// from an upstream is not stored either. An error, which has been logged, says
+// are removed in the background; the result is true then. What is Expected is
+// not stored either, and counts as there. An error, which has been logged, says
 // that something may be left and come back; one may try again.
 func (z *Zone) Purge(text []byte) (found bool, err error) {
 	if n := len(text); n > 0 && text[n-1] == '*' {
 		return true, z.purgePrefix(text[:n-1])
 	}
 	key := KeyOf(text)
-	keys := z.doom(func(f *Fill) bool { return f.key.group() == key.group() })
+	keys := z.doom(func(x *Expected) bool { return x.key.group() == key.group() })
+	found = len(keys) > 0
 	variants, err := z.variants(key)
 	for _, k := range append(keys, variants...) {
 		removed, failed := z.removeFile(k, 0)
 		found, err = found || removed, errors.Join(err, failed)
 	}
 	return found, err
-}
-
-// doom keeps fills from being stored, and returns their keys: those that were
-// being put in their places have files.
-func (z *Zone) doom(hit func(*Fill) bool) (keys []Key) {
-	z.fills.mu.Lock()
-	defer z.fills.mu.Unlock()
-	for f := range z.fills.all {
-		if hit(f) {
-			f.mu.Lock()
-			f.doomed = true
-			f.mu.Unlock()
-			keys = append(keys, f.key)
-		}
-	}
-	return keys
 }
 
 // variants returns the keys in the index, or while that is incomplete on disk,
@@ -139,18 +124,18 @@ func (z *Zone) purgePrefix(prefix []byte) error {
 	return err
 }
 
-// addRule puts a rule for a prefix in force, and returns the keys of the fills
-// that it dooms.
+// addRule puts a rule for a prefix in force, and returns the keys of the
+// replies on their way that it dooms.
 func (z *Zone) addRule(prefix []byte) (r rule, doomed []Key, err error) {
 	z.rules.mu.Lock()
 	defer z.rules.mu.Unlock()
 	list := slices.DeleteFunc(slices.Clone(z.rules.inForce()), func(o rule) bool { return bytes.HasPrefix(o.prefix, prefix) })
-	// It hits whatever is written until the fills at work are doomed: a fill
-	// that has ended by then was written before the time that is taken after.
+	// It hits whatever is written until the replies on their way are doomed: one
+	// that has come by then was written before the time that is taken after.
 	r = rule{prefix: prefix, until: math.MaxInt64}
 	passing := append(slices.Clone(list), r)
 	z.rules.list.Store(&passing)
-	doomed = z.doom(func(f *Fill) bool { return bytes.HasPrefix(f.head.text, prefix) })
+	doomed = z.doom(func(x *Expected) bool { return bytes.HasPrefix(x.text, prefix) })
 	r.until = z.stamp()
 	err = z.setRules(append(list, r))
 	z.startPurger()

@@ -394,7 +394,9 @@ func (s *script) change(name string, args []string) string {
 	if len(args) > 2 {
 		m.Head = slices.Repeat(m.Head, int(s.number(args[2])))
 	}
-	s.z.Update(e, m).Release()
+	x := s.z.Expect(e.Key(), e.Text())
+	defer x.End()
+	s.z.Update(e, m, x).Release()
 	return ""
 }
 

@@ -9,24 +9,23 @@ import (
 // entry that stands for it from now on, to be released; the caller's use of e
 // goes on. The body is not written again, unless the header has outgrown its
 // room. Where the file cannot be changed, the new meta holds as long as the
-// entry stays in memory; where another entry has taken the place of e, only
-// for the caller.
-func (z *Zone) Update(e *Entry, m Meta) *Entry {
+// entry stays in memory; where another entry has taken the place of e, or it
+// was purged since the upstream was asked, only for the caller.
+func (z *Zone) Update(e *Entry, m Meta, asked *Expected) *Entry {
 	m.own()
-	purged := z.rules.inForce()
 	next := &Entry{key: e.key, text: e.text, meta: m, slot: e.slot, body: e.body, proof: e.proof, hits: e.hitsNow(z)}
 	next.body.refs.Add(1)
 	next.refs.Store(1)
 	next.slot.sequence++
 	next.slot.written = z.stamp()
-	if m.size() > e.slot.size {
-		z.rewrite(e, next)
-	} else {
-		z.renew(e, next)
-	}
-	// A purge by prefix may have found e alone; see Zone.open.
-	if purged.hit(e) || z.rules.inForce().hit(e) {
-		_, _ = z.removeFile(e.key, next.proof) // a failure is logged, and the rule stays
+	asked.goesTo(e.key)
+	switch {
+	case z.rules.inForce().hit(e): // and the file will be removed; a later rule finds what was asked for
+		z.unproven(e)
+	case m.size() > e.slot.size:
+		z.rewrite(e, next, asked)
+	default:
+		z.renew(e, next, asked)
 	}
 	return next
 }
@@ -37,13 +36,16 @@ type outcome uint8
 const (
 	written  outcome = iota
 	failed           // by the disk's fault
-	replaced         // the file is another entry's, or gone
+	replaced         // the file is another entry's, or gone, or purged
 )
 
 // renew writes the header of next into the file of e, and lets others find it.
-func (z *Zone) renew(e, next *Entry) {
+func (z *Zone) renew(e, next *Entry, asked *Expected) {
 	mu := z.lockPath(&e.key)
-	result := z.writeSlot(next)
+	result := replaced
+	if !asked.Purged() {
+		result = z.writeSlot(next)
+	}
 	switch result {
 	case written:
 		z.settled(next)
@@ -117,8 +119,8 @@ func (z *Zone) writeSlot(e *Entry) outcome {
 }
 
 // rewrite makes a new file with the header of next and the body of e.
-func (z *Zone) rewrite(e, next *Entry) {
-	f, err := z.Begin(FillOptions{Key: e.key, Text: e.text, Meta: next.meta, Length: e.body.length})
+func (z *Zone) rewrite(e, next *Entry, asked *Expected) {
+	f, err := z.Begin(FillOptions{Key: e.key, Text: e.text, Meta: next.meta, Length: e.body.length, Expected: asked})
 	if err == nil {
 		f.replaces = e.proof
 		if err = z.copyBody(f, e); err == nil {

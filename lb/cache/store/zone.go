@@ -39,10 +39,10 @@ type Zone struct {
 	paths   [64]sync.Mutex
 	buffers sync.Pool // of *[copyBuffer]byte
 
-	fills  fills
-	rules  rules
-	faults faults
-	work   work
+	expected expectations
+	rules    rules
+	faults   faults
+	work     work
 }
 
 const copyBuffer = 64 << 10
@@ -65,6 +65,7 @@ func newZone(o Options) *Zone {
 	}
 	z.conf.Store(&o)
 	z.loading.Store(true)
+	z.expected.init()
 	z.work.init()
 	return z
 }
