@@ -28,7 +28,8 @@ type output struct {
 	now      *buffer // appended to; nil: nothing is there
 	rest     *buffer // what the client did not take at once, from restAt on
 	restAt   int
-	sending  bool // somebody is about to send, or does
+	sending  bool // somebody does
+	late     bool // somebody is about to, when all that can run has run
 	controls int  // answers in now
 	pieces   int  // of DATA, since the reader last asked
 	crumbs   int  // of them such that only a tiny window made them small
@@ -75,10 +76,18 @@ func (b *buffer) free() {
 	buffers.Put(b)
 }
 
-// flush sends what is there, unless somebody is at it. It never waits: what
+// flush sends what is there, unless somebody is at it or about to. The lock is
+// held, and let go meanwhile.
+func (c *ServerConn) flush() {
+	if !c.output.late {
+		c.flushNow()
+	}
+}
+
+// flushNow sends what is there, unless somebody is at it. It never waits: what
 // the client does not take at once is left to a worker. The lock is held, and
 // let go meanwhile.
-func (c *ServerConn) flush() {
+func (c *ServerConn) flushNow() {
 	o := &c.output
 	if o.sending {
 		return
@@ -111,12 +120,12 @@ func (c *ServerConn) flush() {
 func (c *ServerConn) flushLate() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running > 1 && c.output.now != nil && !c.output.sending {
-		c.output.sending = true
+	if o := &c.output; c.running > 1 && o.now != nil && !o.sending && !o.late {
+		o.late = true
 		c.mu.Unlock()
 		runtime.Gosched()
 		c.mu.Lock()
-		c.output.sending = false
+		o.late = false
 	}
 	c.flush()
 	c.rundown()

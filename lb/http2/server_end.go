@@ -17,7 +17,7 @@ func (c *ServerConn) Fail(err error) {
 	defer c.mu.Unlock()
 	if e, ok := errors.AsType[*ConnError](err); ok && c.err == nil {
 		c.output.close(AppendGoAway(c.output.open(), c.last, e.Code))
-		c.flush()
+		c.flushNow()
 	}
 	c.kill(err)
 }

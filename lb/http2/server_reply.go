@@ -69,7 +69,7 @@ func (s *ServerStream) WriteInterim(status int, h *request.Head) error {
 func (s *ServerStream) awaitHead() error {
 	c := s.c
 	for until := deadline(s.SendTimeout); s.err == nil && c.output.size() >= 2*outputFull; {
-		c.flush()
+		c.flushNow()
 		if c.output.size() < 2*outputFull {
 			break
 		}

@@ -73,7 +73,7 @@ func (s *ServerStream) push(p []byte, end bool, patience time.Duration) (rest []
 		n := 0
 		if s.held.size == 0 && (turn < turnSize || c.queue.n == 0) {
 			if n = s.room(len(p)); n == 0 {
-				c.flush()
+				c.flushNow()
 				n = s.room(len(p))
 			}
 		}
@@ -90,7 +90,7 @@ func (s *ServerStream) push(p []byte, end bool, patience time.Duration) (rest []
 			c.queue.join(s)
 			c.wakeNext()
 		default:
-			c.flush()
+			c.flushNow()
 			if err := s.await(deadline(patience), max(s.Hold, turnSize)/2); err == ErrStalled && patience == offerPatience {
 				return p, err
 			} else if err != nil {
