@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,15 +64,15 @@ func serverModel() porcupine.Model {
 
 // history collects what clients see.
 type history struct {
+	clock atomic.Int64 // how many calls and returns there were
 	mu    sync.Mutex
-	began time.Time
 	ops   []porcupine.Operation
 }
 
-func (h *history) add(client int, in call, from time.Time, out outcome) {
+func (h *history) add(client int, in call, from int64, out outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o := porcupine.Operation{ClientId: client, Input: in, Call: int64(from.Sub(h.began)), Output: out, Return: int64(time.Since(h.began))}
+	o := porcupine.Operation{ClientId: client, Input: in, Call: from, Output: out, Return: h.clock.Add(1)}
 	if out.unknown {
 		o.Return = math.MaxInt64 // it may happen at any time
 	}
@@ -91,7 +92,7 @@ func (in call) change() Change {
 
 // do has one client do one thing, on a node that is up.
 func (h *history) do(t *testing.T, client int, node *testNode, in call) {
-	from := time.Now()
+	from := h.clock.Add(1)
 	c := node.up()
 	if in.kind == "read" {
 		s, err := c.Read(t.Context())
@@ -113,35 +114,43 @@ func (h *history) do(t *testing.T, client int, node *testNode, in call) {
 	h.add(client, in, from, outcome{code: r.Code, unknown: err != nil})
 }
 
+// clients is how many there are at once.
+const clients = 200
+
 // The leader dies amid 200 clients that change the members of an upstream, and
 // others that read: nobody sees an error, and what they see is the history of
 // one server after the other.
 func TestNothingIsLostWhenTheLeaderDies(t *testing.T) {
-	t.Parallel()
-	for _, nodes := range []int{3, 5} {
-		w := cluster(t, nodes, inMemory)
-		leader, others := w.leader()
-		h := &history{began: time.Now()}
-		var clients sync.WaitGroup
-		for client := range 200 {
-			clients.Go(func() {
-				kinds := []string{"add", "edit", "remove", "read", "edit"}
-				for step := range 3 {
-					in := call{ServerID(1 + client%20), kinds[(client/20+step)%len(kinds)], 1 + client*10 + step}
-					h.do(t, client, others[client%len(others)], in)
-				}
-			})
+	inTime(t, func(t *testing.T) {
+		for _, nodes := range []int{3, 5} {
+			w := cluster(t, nodes, inMemory)
+			leader, others := w.leader()
+			h := &history{}
+			var running, amid sync.WaitGroup
+			amid.Add(clients)
+			for client := range clients {
+				running.Go(func() {
+					kinds := []string{"add", "edit", "remove", "read", "edit"}
+					for step := range 3 {
+						in := call{ServerID(1 + client%20), kinds[(client/20+step)%len(kinds)], 1 + client*10 + step}
+						h.do(t, client, others[client%len(others)], in)
+						if step == 0 {
+							amid.Done()
+						}
+					}
+				})
+			}
+			amid.Wait()
+			leader.kill()
+			running.Wait()
+			if got := porcupine.CheckOperationsTimeout(serverModel(), h.ops, 30*time.Second); got != porcupine.Ok {
+				t.Errorf("%d nodes: the history of %d operations is %v", nodes, len(h.ops), got)
+			}
+			h.present(t, others)
+			leader.start() // it comes back and follows
+			w.eventually("the same state everywhere", func() bool { return w.equal() })
 		}
-		<-time.After(10 * time.Millisecond)
-		leader.kill()
-		clients.Wait()
-		if got := porcupine.CheckOperationsTimeout(serverModel(), h.ops, 30*time.Second); got != porcupine.Ok {
-			t.Errorf("%d nodes: the history of %d operations is %v", nodes, len(h.ops), got)
-		}
-		h.present(t, others)
-		leader.start() // it comes back and follows
-		w.eventually("the same state everywhere", func() bool { return w.equal() })
-	}
+	})
 }
 
 // present checks that the model can fail: a history in which a write that was
@@ -149,7 +158,7 @@ func TestNothingIsLostWhenTheLeaderDies(t *testing.T) {
 func (h *history) present(t *testing.T, nodes []*testNode) {
 	t.Helper()
 	lost := append([]porcupine.Operation(nil), h.ops...)
-	now := int64(time.Since(h.began))
+	now := h.clock.Add(1)
 	add := call{server: 99, kind: "add", weight: 1}
 	read := call{server: 99, kind: "read"}
 	lost = append(lost, porcupine.Operation{Input: add, Output: outcome{}, Call: now, Return: now + 1},

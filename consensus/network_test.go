@@ -10,11 +10,13 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// network is several nodes in this process, connected over loopback. What goes
-// between two of them can be cut.
+// network is several nodes in this process, connected in memory. What goes
+// between two of them can be cut. Tests have it in a time of their own, where a
+// machine that is busy makes nobody late: see inTime.
 type network struct {
 	t     *testing.T
 	mu    sync.Mutex
@@ -29,17 +31,25 @@ type testNode struct {
 	o    Options
 	addr string
 
-	mu        sync.Mutex
-	c         *Consensus // nil: it is down
-	shown     *State     // what OnState got last
-	log       []string
-	starts    uint64
-	listening net.Listener
+	mu     sync.Mutex
+	c      *Consensus // nil: it is down
+	shown  *State     // what OnState got last
+	log    []string
+	starts uint64
+	stream *testStream // of the last start
 }
 
 // quick are timeouts for tests. They leave room for a machine that is busy.
 func quick() Timeouts {
 	return Timeouts{Heartbeat: 250 * time.Millisecond, Lease: 200 * time.Millisecond, Tick: 50 * time.Millisecond, Retry: 50 * time.Millisecond, Write: 10 * time.Second}
+}
+
+// inTime runs a test in parallel to others, in a time that goes on only when
+// nothing is left to be done.
+func inTime(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, test)
 }
 
 func newNetwork(t *testing.T) *network {
@@ -65,24 +75,13 @@ func (n *network) add(dir string, expect int) *testNode {
 	node := &testNode{net: n}
 	node.o = Options{Dir: dir, ID: NodeID(fmt.Sprintf("%032x", i)), Name: fmt.Sprintf("lb%d", i), PublicKey: make([]byte, 32), Cluster: "shop", Expect: expect, Timeouts: quick()}
 	node.o.PublicKey[0] = byte(i)
-	node.listen()
+	node.addr = fmt.Sprintf("10.0.0.%d:7946", i)
 	node.o.Addr = node.addr
 	node.o.Targets, node.o.Presence, node.o.Call = n.addresses, node.presence, node.call
 	node.o.OnState = func(s *State) { node.mu.Lock(); node.shown = s; node.mu.Unlock() }
 	node.o.Log = slog.New(slog.NewTextHandler(node, nil))
 	n.nodes = append(n.nodes, node)
 	return node
-}
-
-// listen takes the node's port, and keeps it while the node is down.
-func (n *testNode) listen() {
-	n.net.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		n.net.t.Fatal(err)
-	}
-	n.listening, n.addr = l, l.Addr().String()
-	n.net.t.Cleanup(func() { l.Close() })
 }
 
 // Write takes a line of the node's log.
@@ -112,14 +111,14 @@ func (n *testNode) start() *testNode {
 	n.mu.Lock()
 	n.starts++
 	n.o.Boot, n.o.Run = n.starts, rand.Uint64()
+	n.stream = &testStream{node: n, conns: make(chan net.Conn), closed: make(chan struct{})}
 	o := n.o
+	o.Stream = n.stream
 	n.mu.Unlock()
-	o.Stream = &testStream{node: n, conns: make(chan net.Conn), closed: make(chan struct{})}
 	c, err := Open(o)
 	if err != nil {
 		n.net.t.Fatal(err)
 	}
-	go o.Stream.(*testStream).pump(n.listening)
 	n.mu.Lock()
 	n.c = c
 	n.mu.Unlock()
@@ -252,22 +251,6 @@ type testStream struct {
 	closed chan struct{}
 }
 
-// pump takes connections for as long as the stream is open.
-func (s *testStream) pump(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		select {
-		case s.conns <- c:
-		case <-s.closed:
-			c.Close() // one that came for the next start dials again
-			return
-		}
-	}
-}
-
 func (s *testStream) Accept() (net.Conn, error) {
 	select {
 	case c := <-s.conns:
@@ -279,7 +262,7 @@ func (s *testStream) Accept() (net.Conn, error) {
 
 func (s *testStream) Close() error { s.once.Do(func() { close(s.closed) }); return nil }
 
-func (s *testStream) Addr() net.Addr { return s.node.listening.Addr() }
+func (s *testStream) Addr() net.Addr { return raftAddr(s.node.addr) }
 
 func (s *testStream) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	n := s.node.net
@@ -287,18 +270,25 @@ func (s *testStream) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
+	to.mu.Lock()
+	other := to.stream
+	to.mu.Unlock()
+	here, there := newPipe(s.node.addr, addr)
+	select {
+	case other.conns <- there:
+	case <-other.closed:
+		return nil, syscall.ECONNREFUSED
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.cuts[[2]*testNode{s.node, to}] {
-		c.Close()
+		here.Close()
 		return nil, errors.New("unreachable")
 	}
-	n.conns[c] = [2]*testNode{s.node, to}
-	return c, nil
+	n.conns[here] = [2]*testNode{s.node, to}
+	return here, nil
 }
 
 // eventually waits for ok, and fails with what the nodes say if it does not come.
