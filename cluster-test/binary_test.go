@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildWeir builds the program as make does and returns its path.
+// buildWeir builds the program as make does, from what that has compiled, and returns its path.
 func buildWeir(t *testing.T) string {
 	t.Helper()
 	compiler := program.Need(t, "go")
@@ -48,7 +48,7 @@ func (b *built) build(compiler string) (err error) {
 	if b.dir, err = os.MkdirTemp("", "weir"); err != nil {
 		return err
 	}
-	build := exec.Command(compiler, "build", "-buildvcs=false", "-o", filepath.Join(b.dir, "weir"), "./cmd/weir")
+	build := exec.Command(compiler, "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(b.dir, "weir"), "./cmd/weir")
 	build.Dir = top
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -108,7 +108,7 @@ func (b *browser) call(method string, params map[string]any, result any) {
 // next returns the browser's next message.
 func (b *browser) next() []byte {
 	b.t.Helper()
-	if err := b.out.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := b.out.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		b.t.Fatal(err)
 	}
 	for {

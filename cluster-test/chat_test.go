@@ -10,7 +10,6 @@ import (
 	"net/http/cookiejar"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/weir-lb/weir/cluster-test/program"
 )
@@ -25,7 +24,7 @@ type talker struct {
 func newTalker(addr string) (*talker, error) {
 	jar, err := cookiejar.New(nil)
 	return &talker{
-		http: &http.Client{Jar: jar, Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1}},
+		http: &http.Client{Jar: jar, Timeout: limit, Transport: &http.Transport{MaxIdleConnsPerHost: 1}},
 		base: "http://" + addr + "/socket.io/?EIO=4&transport=polling",
 	}, err
 }

@@ -101,8 +101,9 @@ func (v *visitor) me(ctx context.Context, n *clusterNode) (told bool, err error)
 // ask asks once, at another node where the first is gone. An error is a request or a login that was lost.
 func (v *visitor) ask(ctx context.Context) (moved bool, err error) {
 	n := v.node()
+	before := n.ends.Load()
 	told, err := v.me(ctx, n)
-	if err == nil || told || n.runs.Load() {
+	if err == nil || told || n.runs.Load() && n.ends.Load() == before { // it may be back before the visitor has a look
 		return false, err
 	}
 	for range v.cluster.nodes { // of those that are left, the next one

@@ -27,6 +27,7 @@ type clusterNode struct {
 	as      string // its name in the configuration, where that is another
 	http    string // what stands in http
 	runs    atomic.Bool
+	ends    atomic.Int64 // how often it was ended
 }
 
 // path is that of a file of the node.
@@ -66,12 +67,14 @@ func (n *clusterNode) start() {
 // kill ends the node as a power failure does.
 func (n *clusterNode) kill() {
 	n.runs.Store(false)
+	n.ends.Add(1)
 	n.Stop(syscall.SIGKILL, limit)
 }
 
 // quit ends the node when its last request is done.
 func (n *clusterNode) quit() {
 	n.runs.Store(false)
+	n.ends.Add(1)
 	n.Stop(syscall.SIGQUIT, limit)
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // intruder starts a node beside the cluster, which the others do not expect.
@@ -42,6 +43,7 @@ func logged(words string, nodes ...*clusterNode) error {
 // TestClusterRefuses: what does not belong to the cluster is refused with a line of the log, and nothing else changes.
 func TestClusterRefuses(t *testing.T) {
 	t.Parallel()
+	began := time.Now()
 	c := newCluster(t, 3)
 	c.startApps("")
 	c.visit(6).stay(c, func() {
@@ -67,7 +69,8 @@ func TestClusterRefuses(t *testing.T) {
 		c.await("the refusal of garbage", func() error { return logged("refused what came from", c.nodes...) })
 	})
 	c.awaitFormed()
-	const most = 12 // a minute and node
+	const perMinute = 12 // and node
+	most := perMinute * (1 + int(time.Since(began).Minutes()))
 	for _, n := range c.nodes {
 		if lines := strings.Count(n.log(), " refused "); lines > most {
 			t.Errorf("%s has logged %d refusals:\n%s", n.name, lines, n.log())

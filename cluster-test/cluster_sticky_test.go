@@ -140,7 +140,7 @@ func (l *loyalty) trial(victim *clusterNode, clients int) {
 			t.Fatal(err)
 		}
 	}
-	<-time.After(time.Second)
+	l.c.rest()
 	for range clients / 100 {
 		<-time.After(10 * time.Millisecond) // 100 clients a second
 		if err := l.begin(victim, true); err != nil {
@@ -151,7 +151,7 @@ func (l *loyalty) trial(victim *clusterNode, clients int) {
 	l.visit()
 	victim.start()
 	l.c.awaitFormed()
-	<-time.After(time.Second) // until it has been told all sessions; it may ask, too, but not for long
+	l.c.rest() // until it has been told all sessions; it may ask, too, but not for long
 	l.visit()
 	victim.order("cluster", "keys", "rotate", "sticky")
 	l.visit()

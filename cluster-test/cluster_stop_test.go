@@ -98,31 +98,34 @@ func (w *sickbay) allUse() {
 }
 
 // stopTime lets the server fall ill at any time between its checks, and tells how long it was until no node used it.
-func (w *sickbay) stopTime(fall func()) time.Duration {
+func (w *sickbay) stopTime(fall func()) measured.Trial {
 	w.t.Helper()
 	w.allUse()
 	defer w.traffic(w.nodes[rand.IntN(len(w.nodes))])()
 	<-time.After(time.Second + time.Duration(rand.Int64N(int64(2*time.Second))))
-	began := time.Now()
+	began, before := time.Now(), w.waited()
 	fall()
 	took := w.all(func(state string) bool { return state != "up" }).Sub(began)
+	trial := measured.Trial{Took: took, Waited: w.waited() - before}
 	w.all(func(state string) bool { return state == "unhealthy" })
 	w.ill.recover()
+	return trial
+}
+
+// often lets the server fall ill so many times.
+func (w *sickbay) often(trials int, fall func()) (took measured.Times) {
+	for range trials {
+		took = append(took, w.stopTime(fall).Took)
+	}
 	return took
 }
 
-// stops are how long it took, over several trials, with a server that refuses connections and with a silent one.
-func (w *sickbay) stops(refusing, silent int) (refused, hushed measured.Times) {
-	for range refusing {
-		refused = append(refused, w.stopTime(w.ill.refuse))
-	}
-	for range silent {
-		hushed = append(hushed, w.stopTime(w.ill.hush))
-	}
+// noneLost fails the test if a client got no good reply.
+func (w *sickbay) noneLost() {
+	w.t.Helper()
 	if n := w.lost.Load(); n > 0 {
 		w.t.Errorf("%d of %d requests were lost", n, w.requests.Load())
 	}
-	return refused, hushed
 }
 
 // stopGoals are the times after which no node should use such a server.
@@ -140,9 +143,14 @@ func TestClusterStopsUsing(t *testing.T) {
 	t.Parallel()
 	for _, goal := range stopGoals {
 		t.Run(fmt.Sprint(goal.nodes), func(t *testing.T) {
-			refused, silent := newSickbay(t, goal.nodes).stops(4, 2)
-			refused.Within(t, "no node uses a server that refuses", goal.refused*3/2)
-			silent.Within(t, "no node uses a silent server", goal.silent*3/2)
+			w := newSickbay(t, goal.nodes)
+			repeat := func(trials int, bound time.Duration, fall func()) measured.Times {
+				return measured.Repeat(trials, bound, func() measured.Trial { return w.stopTime(fall) })
+			}
+			refused, silent := goal.refused*3/2, goal.silent*3/2
+			repeat(4, refused, w.ill.refuse).Within(t, "no node uses a server that refuses", refused)
+			repeat(2, silent, w.ill.hush).Within(t, "no node uses a silent server", silent)
+			w.noneLost()
 		})
 	}
 }
@@ -153,7 +161,8 @@ func TestMeasureClusterStopsUsing(t *testing.T) {
 	const refusing, hushing = 100, 20
 	for _, goal := range stopGoals {
 		w := newSickbay(t, goal.nodes)
-		refused, silent := w.stops(refusing, hushing)
+		refused, silent := w.often(refusing, w.ill.refuse), w.often(hushing, w.ill.hush)
+		w.noneLost()
 		refused.Within(t, "no node uses a server that refuses", goal.refused)
 		silent.Within(t, "no node uses a silent server", goal.silent)
 		lost := fmt.Sprintf("; %d requests, none lost", w.requests.Load())

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/weir-lb/weir/cluster-test/loopback"
+	"github.com/weir-lb/weir/cluster-test/measured"
 	"github.com/weir-lb/weir/cluster-test/process"
 	"github.com/weir-lb/weir/cluster-test/program"
 )
@@ -225,6 +226,29 @@ func (c *cluster) join() string {
 		list = append(list, n.listen)
 	}
 	return strings.Join(list, " ")
+}
+
+// waited is for how long this process, in which clients and some servers are, and the nodes that run have waited for a
+// processor.
+func (c *cluster) waited() time.Duration {
+	pids := []int{os.Getpid()}
+	for _, n := range c.running() {
+		pids = append(pids, n.ID())
+	}
+	return measured.Waited(pids...)
+}
+
+// rest gives the nodes a second for what they tell each other, in which they hardly wait for a processor; on a machine
+// that is busy for long, some more seconds.
+func (c *cluster) rest() {
+	const hardly = 500 * time.Millisecond // all of them together
+	for range 10 {
+		before := c.waited()
+		<-time.After(time.Second)
+		if c.waited()-before < hardly {
+			return
+		}
+	}
 }
 
 // each does something with all nodes at once.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -137,15 +136,15 @@ func TestGuideEnhancedChecksHealth(t *testing.T) {
 	t.Parallel()
 	secure, servers, log := startGuide(t, "Goodbye world")
 	want := fmt.Sprintf(`peer is unhealthy (body: 13 bytes were looked at), health check "nodejs_check" of peer %s in upstream "nodejs"`, servers["two"])
-	for deadline := time.Now().Add(limit); ; {
+	err := waitFor(t.Context(), func() error {
 		text, err := os.ReadFile(log)
-		if err == nil && strings.Contains(string(text), want) {
-			break
+		if err == nil && !strings.Contains(string(text), want) {
+			err = fmt.Errorf("not in the log: %s\n%s", want, text)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%v; not in the log: %s\n%s", err, want, text)
-		}
-		runtime.Gosched()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	c := newGuideClient(t, secure)
 	for range 10 {

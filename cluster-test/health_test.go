@@ -33,7 +33,7 @@ func startWard(t *testing.T) *ward {
 	w.weir = startWeir(t, fmt.Sprintf(`
 		match well { status 200; header Content-Type ~ "text/html"; body ~ "Hello world"; }
 		upstream app { zone app 64k; server %s max_fails=0; server %s max_fails=0; }
-		server { listen LISTEN; location / { proxy_pass http://app; proxy_next_upstream off; proxy_read_timeout 1s;
+		server { listen LISTEN; location / { proxy_pass http://app; proxy_next_upstream off; proxy_read_timeout 3s;
 			health_check match=well uri=/healthz interval=100ms; } }`, w.addrs["n1"], w.addrs["n2"]))
 	return w
 }

@@ -60,7 +60,7 @@ func TestNodeOverHTTP2(t *testing.T) {
 	multiplexed.SetUnencryptedHTTP2(true)
 	ports := sync.Map{}
 	for _, protocols := range []*http.Protocols{&plain, &multiplexed} {
-		client := &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: 20 * time.Second}
+		client := &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: limit}
 		t.Cleanup(client.CloseIdleConnections)
 		var all sync.WaitGroup
 		for i := range 50 {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/discovery"
 	"github.com/weir-lb/weir/discovery/dnstest"
 	"github.com/weir-lb/weir/lb"
@@ -19,13 +20,13 @@ import (
 // with their own address.
 func twins(t *testing.T, hosts ...string) (port string, conns func(host string) int64) {
 	t.Helper()
+	port = fmt.Sprint(loopback.Free(t).Port()) // on all addresses
 	counts := map[string]*atomic.Int64{}
 	for _, host := range hosts {
 		ln, err := net.Listen("tcp", net.JoinHostPort(host, port))
 		if err != nil {
 			t.Fatal(err)
 		}
-		port = strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 		opened := &atomic.Int64{}
 		counts[host] = opened
 		server := &http.Server{

@@ -45,7 +45,7 @@ type member struct {
 
 func newCrowd(f *farm) *crowd {
 	c := &crowd{farm: f, lives: map[string]int{}, http: &http.Client{
-		Timeout:       20 * time.Second,
+		Timeout:       limit,
 		Transport:     &http.Transport{MaxIdleConnsPerHost: stickyHands},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -104,7 +104,7 @@ func (c *crowd) ask(ctx context.Context, m *member, method, path, form string) (
 func (c *crowd) login(ctx context.Context, m *member) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(limit); time.Now().Before(end); <-tick.C {
 		status, server, body, err := c.ask(ctx, m, "POST", "/webapp/login", "user="+m.user)
 		if err == nil && status == http.StatusSeeOther {
 			m.home, m.life = server, c.life(server)

@@ -17,7 +17,7 @@ import (
 )
 
 // limit bounds every wait of the tests with whole nodes.
-const limit = 30 * time.Second
+const limit = time.Minute
 
 // weir is a whole node in this process that serves on one address.
 type weir struct {

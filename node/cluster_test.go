@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/node/link"
@@ -28,7 +28,7 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{dir: t.TempDir(), net: fmt.Sprintf("127.%d.%d.", 1+rand.N(250), rand.N(250))}
+	s := &site{dir: t.TempDir(), net: loopback.Network(t)}
 	s.secret = filepath.Join(s.dir, "secret")
 	if err := os.WriteFile(s.secret, link.NewSecret().Format(), 0o600); err != nil {
 		t.Fatal(err)
@@ -196,9 +196,7 @@ func TestCluster(t *testing.T) {
 	eventually(t, "the restarted node knows what was agreed on", func() bool {
 		return again.cluster.state().Index() >= nodes[0].cluster.state().Index() && len(again.cluster.aliveNodes()) == 3
 	})
-	if got := again.get(t); got != "200 OK two" {
-		t.Error(got)
-	}
+	eventually(t, "the restarted node obeys it", func() bool { return again.get(t) == "200 OK two" })
 }
 
 // TestAlone: without a cluster no port is opened, and what is changed at run

@@ -188,13 +188,16 @@ func TestOperateCluster(t *testing.T) {
 			t.Errorf("node %d: %+v, %v", i, u, err)
 		}
 	}
-	before, err := s.hand(1).Status(t.Context())
-	if err != nil || before.Cluster.Leader == nil || !before.Cluster.Quorum || before.Cluster.Voters != 3 {
-		t.Fatalf("%+v, %v", before.Cluster, err)
-	}
-	if o, err := s.hand(3).Transfer(t.Context()); err != nil || o.Leader == before.Cluster.Leader.Name || !strings.HasPrefix(o.Leader, "n") {
-		t.Error(o.Leader, err)
-	}
+	var before control.Status
+	eventually(t, "that the leader hands over", func() bool { // it gives up when that takes long
+		var err error
+		before, err = s.hand(1).Status(t.Context())
+		if err != nil || before.Cluster.Leader == nil || !before.Cluster.Quorum || before.Cluster.Voters != 3 {
+			t.Fatalf("%+v, %v", before.Cluster, err)
+		}
+		o, err := s.hand(3).Transfer(t.Context())
+		return err == nil && o.Leader != before.Cluster.Leader.Name && strings.HasPrefix(o.Leader, "n")
+	})
 	eventually(t, "another leader", func() bool {
 		after, err := s.hand(1).Status(t.Context())
 		return err == nil && after.Cluster.Leader != nil && after.Cluster.Leader.ID != before.Cluster.Leader.ID
@@ -253,13 +256,15 @@ func (s *site) inTable(t *testing.T, http string) map[int]*living {
 		nodes[i] = s.begin(t, i, s.conf(i, 3, http))
 	}
 	for i := range nodes {
-		eventually(t, "three nodes in the table", func() bool {
-			n := 0
-			nodes[i].cluster.state().Nodes(func(consensus.NodeID, consensus.Node) { n++ })
-			return n == 3
-		})
+		eventually(t, "three nodes in the table", func() bool { return nodes[i].inTable() == 3 })
 	}
 	return nodes
+}
+
+// inTable counts the nodes that have been agreed on, as far as a node knows.
+func (l *living) inTable() (n int) {
+	l.cluster.state().Nodes(func(consensus.NodeID, consensus.Node) { n++ })
+	return n
 }
 
 // isOut waits until a node knows that it was removed, and checks what it says to

@@ -1,4 +1,4 @@
-// Package loopback gives tests addresses of 127.0.0.1 that stay theirs: to listen on, or to be refused at. Ports which
+// Package loopback gives tests addresses of loopback that stay theirs: to listen on, or to be refused at. Ports which
 // the kernel hands out for connections cannot do that: between two binds of a test it gives them to anybody.
 package loopback
 
@@ -61,18 +61,45 @@ func Refusing(t testing.TB) netip.AddrPort {
 	return netip.AddrPortFrom(host, uint16(name.(*syscall.SockaddrInet4).Port))
 }
 
-// take marks ports as ours for all processes, by sockets with abstract names, and tells whether they are free.
+// Network returns the first three numbers of addresses 127.x.y.1 to 127.x.y.254, with a point behind each, which no other
+// test has that asks here, of any process, until the test ends. All their ports are the test's own, but for what listens on
+// all addresses of the host.
+func Network(t testing.TB) string {
+	t.Helper()
+	var err error
+	for range 1000 {
+		net := fmt.Sprintf("127.%d.%d.", 1+rand.IntN(250), rand.IntN(250))
+		var release func()
+		if release, err = mark("net-" + net); err == nil {
+			t.Cleanup(release)
+			return net
+		}
+	}
+	t.Fatalf("no network is free: %v", err)
+	return ""
+}
+
+// mark takes a name for this process, by a socket with an abstract name, which the kernel frees if the process dies.
+func mark(name string) (release func(), err error) {
+	taken, err := net.Listen("unix", "@weir-test-"+name)
+	if err != nil {
+		return nil, err
+	}
+	return func() { taken.Close() }, nil
+}
+
+// take marks ports as ours for all processes, and tells whether they are free.
 func take(first, ports int) (release func(), err error) {
-	var marks []net.Listener
+	var marks []func()
 	release = func() {
-		for _, m := range marks {
-			m.Close()
+		for _, unmark := range marks {
+			unmark()
 		}
 	}
 	for port := first; port < first+ports; port++ {
-		mark, err := net.Listen("unix", fmt.Sprintf("@weir-test-port-%d", port))
+		unmark, err := mark(fmt.Sprint("port-", port))
 		if err == nil {
-			marks = append(marks, mark)
+			marks = append(marks, unmark)
 			err = idle(netip.AddrPortFrom(host, uint16(port)))
 		}
 		if err != nil {

@@ -46,6 +46,17 @@ func TestFreeRun(t *testing.T) {
 	}
 }
 
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	net := Network(t)
+	if other := Network(t); other == net {
+		t.Errorf("%s was given twice", net)
+	}
+	if _, err := mark("net-" + net); err == nil {
+		t.Errorf("%s can be taken by another process", net)
+	}
+}
+
 func TestFreeIsNotInUse(t *testing.T) {
 	t.Parallel()
 	addr := Free(t)

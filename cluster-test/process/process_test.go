@@ -13,6 +13,9 @@ import (
 	"github.com/weir-lb/weir/cluster-test/process"
 )
 
+// patience bounds every wait for what is to come.
+const patience = time.Minute
+
 func startShell(t *testing.T, script string) (*process.Process, string) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
@@ -37,10 +40,10 @@ func prints(log, word string) func() error {
 func TestAwaitAndStop(t *testing.T) {
 	t.Parallel()
 	p, log := startShell(t, `trap 'kill $!; exit 7' TERM; sleep 1000 & echo $WORD; wait`)
-	if err := p.Await(t.Context(), 10*time.Second, prints(log, "hello")); err != nil {
+	if err := p.Await(t.Context(), patience, prints(log, "hello")); err != nil {
 		t.Fatal(err)
 	}
-	p.Stop(syscall.SIGTERM, 10*time.Second)
+	p.Stop(syscall.SIGTERM, patience)
 	if p.State() != "exit status 7" {
 		t.Errorf("state %q", p.State())
 	}
@@ -49,7 +52,7 @@ func TestAwaitAndStop(t *testing.T) {
 func TestStopKills(t *testing.T) {
 	t.Parallel()
 	p, log := startShell(t, `trap '' TERM; echo $WORD; exec sleep 1000`)
-	if err := p.Await(t.Context(), 10*time.Second, prints(log, "hello")); err != nil {
+	if err := p.Await(t.Context(), patience, prints(log, "hello")); err != nil {
 		t.Fatal(err)
 	}
 	p.Stop(syscall.SIGTERM, 50*time.Millisecond)
@@ -75,7 +78,7 @@ func TestAwaitFails(t *testing.T) {
 		p, _ := startShell(t, c.script)
 		limit := 200 * time.Millisecond
 		if strings.Contains(c.want, "ended") {
-			limit = 10 * time.Second
+			limit = patience
 		}
 		if err := p.Await(c.ctx, limit, never); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.script, err, c.want)

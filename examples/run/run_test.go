@@ -15,6 +15,9 @@ import (
 	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
+// patience bounds every wait of these tests.
+const patience = time.Minute
+
 // env makes a getenv of a map.
 func env(values map[string]string) func(string) string {
 	return func(name string) string { return values[name] }
@@ -167,7 +170,7 @@ func TestFollow(t *testing.T) {
 	}()
 	shows := func(text string) func() bool { return func() bool { return strings.HasSuffix(out.String(), text) } }
 	// What is added before follow has opened the file counts as old, so add until it shows.
-	eventually(t, 10*time.Second, "following", func() bool {
+	eventually(t, patience, "following", func() bool {
 		add("one\n")
 		return shows("one\n")()
 	})
@@ -175,7 +178,7 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	add("two\n")
-	eventually(t, 10*time.Second, "in the new file", shows("two\n"))
+	eventually(t, patience, "in the new file", shows("two\n"))
 	cancel()
 	<-ended
 	if strings.Contains(out.String(), "old") {

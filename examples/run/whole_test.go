@@ -27,7 +27,7 @@ import (
 // build builds commands of the checkout into a folder of the test.
 func build(t *testing.T, dir string, packages ...string) {
 	t.Helper()
-	args := append([]string{"build", "-buildvcs=false", "-o", dir + "/"}, packages...)
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", dir + "/"}, packages...)
 	cmd := exec.CommandContext(t.Context(), program.Need(t, "go"), args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make builds
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -63,8 +63,8 @@ func startExample(t *testing.T) *example {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { e.Stop(syscall.SIGTERM, 15*time.Second) })
-	if err := e.Await(t.Context(), 30*time.Second, e.prints("Ctrl-C stops everything")); err != nil {
+	t.Cleanup(func() { e.Stop(syscall.SIGTERM, patience) })
+	if err := e.Await(t.Context(), patience, e.prints("Ctrl-C stops everything")); err != nil {
 		t.Fatal(err)
 	}
 	jar, err := cookiejar.New(nil)
@@ -73,7 +73,7 @@ func startExample(t *testing.T) *example {
 	}
 	e.client = &http.Client{
 		Jar:           jar,
-		Timeout:       10 * time.Second,
+		Timeout:       patience,
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -135,13 +135,13 @@ func TestWholeExample(t *testing.T) {
 		}
 	}
 	e.tryWebSocket(t)
-	if err := e.Await(t.Context(), 10*time.Second, e.prints(`"GET /webapp/me HTTP/1.1" 401`)); err != nil {
+	if err := e.Await(t.Context(), patience, e.prints(`"GET /webapp/me HTTP/1.1" 401`)); err != nil {
 		t.Errorf("the access log is not followed: %v", err)
 	}
 
 	e.killNode(t)
 	e.killUnderLoad(t, server)
-	if err := e.Await(t.Context(), 10*time.Second, e.prints("server "+server+" has ended")); err != nil {
+	if err := e.Await(t.Context(), patience, e.prints("server "+server+" has ended")); err != nil {
 		t.Error(err)
 	}
 
@@ -153,7 +153,7 @@ func TestWholeExample(t *testing.T) {
 	}
 
 	e.client.CloseIdleConnections()
-	e.Stop(syscall.SIGINT, 15*time.Second)
+	e.Stop(syscall.SIGINT, patience)
 	if e.State() != "exit status 0" {
 		t.Errorf("Ctrl-C: %s%s", e.State(), process.LastLines(e.output, 20))
 	}
@@ -177,7 +177,7 @@ func (e *example) killNode(t *testing.T) {
 		t.Fatalf("login: %s", resp.Status)
 	}
 	e.kill(t, "node n1")
-	if err := e.Await(t.Context(), 10*time.Second, e.prints("node n1 has ended")); err != nil {
+	if err := e.Await(t.Context(), patience, e.prints("node n1 has ended")); err != nil {
 		t.Error(err)
 	}
 	for i := 1; i < nodes; i++ {
@@ -191,14 +191,14 @@ func (e *example) killNode(t *testing.T) {
 			t.Errorf("node n%d, after the death of n1: %s %s %v", i+1, resp.Status, body, err)
 		}
 	}
-	if err := e.Await(t.Context(), 2*restartAfter+startTimeout, e.prints("node n1 is back")); err != nil {
+	if err := e.Await(t.Context(), 2*restartAfter+patience, e.prints("node n1 is back")); err != nil {
 		t.Error(err)
 	}
 	e.client.Jar, err = cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Await(t.Context(), startTimeout, func() error {
+	if err := e.Await(t.Context(), patience, func() error {
 		resp, err := e.client.Get(e.at("https", 0) + "/webapp/health")
 		if err == nil {
 			resp.Body.Close()
@@ -265,7 +265,7 @@ func (e *example) tryWebSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	fmt.Fprint(conn, "GET /wstunnel/?greet=1 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	r := bufio.NewReader(conn)

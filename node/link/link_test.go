@@ -15,6 +15,9 @@ import (
 	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
+// patience bounds every wait of these tests.
+const patience = time.Minute
+
 // diary is a log that tests can wait for.
 type diary struct {
 	mu    sync.Mutex
@@ -34,7 +37,7 @@ func (d *diary) log(text string) {
 // has waits for a line with part in it.
 func (d *diary) has(t *testing.T, part string) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		d.mu.Lock()
 		all := strings.Join(d.lines, "\n")
@@ -89,7 +92,7 @@ func start(t *testing.T, o Options) node {
 }
 
 func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
