@@ -20,6 +20,7 @@ type multiplex struct {
 	ready  func(fd uintptr) bool // m.readable and m.quiet, bound once
 	silent func()
 	rested bool   // memory was given back since the last stream and the last bytes
+	began  int64  // wire.Now at the start
 	since  int64  // wire.Now when what has not come whole began; 0: nothing
 	taken  uint64 // frames that had come then
 	leave  int64  // wire.Now when the client was asked to leave; 0: it was not
@@ -65,7 +66,7 @@ func (c *conn) serveHTTP2(first []byte) {
 
 // newMultiplex begins to speak HTTP/2 on a connection.
 func newMultiplex(c *conn) *multiplex {
-	m := &multiplex{conn: c}
+	m := &multiplex{conn: c, began: wire.Now()}
 	m.silent, m.ready = m.quiet, m.readable
 	c.PartWrites()
 	c.strayed = true // other goroutines use it
@@ -166,11 +167,10 @@ func (m *multiplex) limit(now int64) {
 func (m *multiplex) patience(now int64, st *http2.State) time.Duration {
 	wait := m.site.def.own.keepaliveTimeout
 	switch {
-	case m.since != 0 || !st.Opened:
-		wait = m.server().conf.ClientHeaderTimeout
-		if m.since != 0 {
-			wait -= time.Duration(now - m.since)
-		}
+	case m.since != 0:
+		wait = m.server().conf.ClientHeaderTimeout - time.Duration(now-m.since)
+	case !st.Opened: // from the start, however often the wait is set anew
+		wait = m.server().conf.ClientHeaderTimeout - time.Duration(now-m.began)
 	case !st.Active:
 		wait -= st.Idle
 	}

@@ -40,8 +40,9 @@ type framer struct {
 	rest    []byte
 	encoder http2.Encoder
 	decoder *http2.Decoder
-	fields  []string // of the block being decoded
-	window  bool     // windows are opened as DATA comes
+	fields  []string         // of the block being decoded
+	window  bool             // windows are opened as DATA comes
+	held    *strings.Builder // what is to be sent together; nil: all is sent at once
 }
 
 // frame is one frame of the server's.
@@ -58,6 +59,26 @@ func speak(t *testing.T, c *lbtest.Client, settings ...http2.Setting) *framer {
 	f.decoder = http2.NewDecoder(4096, func(name, value string) { f.fields = append(f.fields, name+": "+value) })
 	f.Send(http2.Preface + string(http2.AppendSettings(nil, settings...)))
 	return f
+}
+
+// Send writes bytes as they are, unless they are held.
+func (f *framer) Send(text string) {
+	f.t.Helper()
+	if f.held != nil {
+		f.held.WriteString(text)
+		return
+	}
+	f.Client.Send(text)
+}
+
+// together sends in one write what act sends, so that no time runs between.
+func (f *framer) together(act func()) {
+	f.t.Helper()
+	f.held = &strings.Builder{}
+	act()
+	text := f.held.String()
+	f.held = nil
+	f.Send(text)
 }
 
 // head sends a HEADERS frame with the fields of a GET, or of the method and
