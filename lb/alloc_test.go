@@ -7,6 +7,7 @@ package lb_test
 import (
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"runtime"
 	"strings"
@@ -160,7 +161,7 @@ func (c *steadyCase) start(tb testing.TB) *asker {
 // TestSteadyRequestsAllocateNothing counts every allocation of the process
 // while requests run through it, so it must run alone.
 func TestSteadyRequestsAllocateNothing(t *testing.T) {
-	const warm, n = 200, 1000
+	const warm, rounds, n = 200, 10, 100
 	for _, c := range steadyCases() {
 		t.Run(c.name, func(t *testing.T) {
 			a := c.start(t)
@@ -172,12 +173,18 @@ func TestSteadyRequestsAllocateNothing(t *testing.T) {
 				}
 			}
 			run(warm)
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			run(n)
-			runtime.ReadMemStats(&after)
-			if per := float64(after.Mallocs-before.Mallocs) / n; per >= c.groups+0.05 {
-				t.Errorf("%.2f allocations per request", per)
+			// A collection empties pools, and the next requests fill them: what each
+			// request allocates, all rounds show.
+			least := math.Inf(1)
+			for range rounds {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				run(n)
+				runtime.ReadMemStats(&after)
+				least = min(least, float64(after.Mallocs-before.Mallocs)/n)
+			}
+			if least >= c.groups+0.05 {
+				t.Errorf("%.2f allocations per request", least)
 			}
 		})
 	}

@@ -49,6 +49,11 @@ func startShared(tb testing.TB, shared bool) *asker {
 // cost is what requests take: time of processors, allocations, and calls that read and write.
 type cost struct{ nanoseconds, allocations, calls float64 }
 
+// least is the lower of each of two costs.
+func (c cost) least(o cost) cost {
+	return cost{min(c.nanoseconds, o.nanoseconds), min(c.allocations, o.allocations), min(c.calls, o.calls)}
+}
+
 // cost makes n requests and returns what one of them took of the whole process.
 func (a *asker) cost(tb testing.TB, n int) cost {
 	tb.Helper()
@@ -97,11 +102,15 @@ func ioCalls(tb testing.TB) (calls int) {
 
 // TestClusterCostsRequestsNothing: requests neither allocate nor read and write more because nodes share what they know.
 func TestClusterCostsRequestsNothing(t *testing.T) {
-	const warm, n = 200, 1000
+	const warm, rounds, n = 200, 10, 100
 	alone, shared := startShared(t, false), startShared(t, true)
 	alone.cost(t, warm)
 	shared.cost(t, warm)
+	// What else runs on the machine changes how often a read finds nothing, and adds to a round, not to each.
 	without, with := alone.cost(t, n), shared.cost(t, n)
+	for range rounds - 1 {
+		without, with = without.least(alone.cost(t, n)), with.least(shared.cost(t, n))
+	}
 	t.Logf("without %+v, with %+v", without, with)
 	if with.allocations >= 0.05 {
 		t.Errorf("%.2f allocations per request", with.allocations)

@@ -43,8 +43,8 @@ func newPatient(t *testing.T) *patient {
 		if p.ill.Load() {
 			status = 500
 		}
+		p.probes.Add(1) // before anybody can know of the answer
 		c.Answer(status, "probe", "Content-Type: text/html")
-		p.probes.Add(1)
 	})
 	return p
 }

@@ -301,6 +301,7 @@ func TestHTTP2Reset(t *testing.T) {
 	if got := f.reply(3); got != "200 ok" {
 		t.Error(got)
 	}
+	be.AwaitCalls(t, 2) // streams begin beside each other: the second may overtake the first
 	f.Send(string(http2.AppendRSTStream(nil, 1, http2.Cancel)))
 	await(t, "the upstream's end", ended)
 	f.head(5, true, "GET /other")

@@ -74,7 +74,7 @@ func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	be := lbtest.StartBackend(t, lbtest.Mirror)
 	b := lbtest.Start(t, `events {} http { log_format f '$status "$request"'; access_log access.log f; server { listen 127.0.0.1:8080;
-		client_header_timeout 500ms; client_body_timeout 100ms; keepalive_timeout 100ms; lingering_timeout 100ms;
+		client_header_timeout 2s; client_body_timeout 100ms; keepalive_timeout 100ms; lingering_timeout 100ms;
 		location / { return 200 ok; } location /p { proxy_pass http://`+be.Addr()+`; } } }`)
 	for _, tt := range []struct {
 		name, send   string
@@ -88,6 +88,7 @@ func TestTimeouts(t *testing.T) {
 		{"the next request", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", []int{200}, "", `200 "GET / HTTP/1.1"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			c := b.Dial(front)
 			c.Send(tt.send)
 			for _, want := range tt.replies {
@@ -106,9 +107,11 @@ func TestTimeouts(t *testing.T) {
 			}
 		})
 	}
-	if calls := be.Calls(); len(calls) > 0 {
-		t.Errorf("an unfinished request reached the upstream: %q", calls)
-	}
+	t.Cleanup(func() { // after all of them
+		if calls := be.Calls(); len(calls) > 0 {
+			t.Errorf("an unfinished request reached the upstream: %q", calls)
+		}
+	})
 }
 
 // A reply that comes before the request's body has been sent reaches the
