@@ -1,6 +1,8 @@
 package gossip
 
 import (
+	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -36,9 +38,35 @@ func TestWhyNotJoined(t *testing.T) {
 	if _, err := startOn(t, 0, nil).Join(t.Context(), []string{nobody}); err == nil || err.Error() != nobody+": connection refused" {
 		t.Errorf("%v", err)
 	}
+	rude := rudeListener(t)
+	if _, err := startOn(t, 2, nil).Join(t.Context(), []string{rude}); err == nil || err.Error() != rude+": it hung up, as nodes of other clusters do" {
+		t.Errorf("%v", err)
+	}
 	if _, err := startOn(t, 1, nil).Join(t.Context(), []string{"no.such.invalid:1"}); err == nil || strings.Count(err.Error(), "no.such.invalid") > 2 {
 		t.Errorf("%v", err)
 	}
+}
+
+// rudeListener hangs up on everybody, without having read what they sent.
+func rudeListener(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.ReadFull(c, make([]byte, 1))
+			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
 }
 
 // TestRefusedReasons: a node of another cluster, or with another key, hears in plain words why it finds nobody.

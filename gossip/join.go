@@ -146,10 +146,11 @@ func plain(err error, addr string) string {
 		text = reason
 	}
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "dial tcp "+addr+": "), "connect: ")
-	switch text {
-	case "EOF":
+	switch {
+	// Where it hangs up before all has come that was sent, the system says so in other words.
+	case text == "EOF", strings.HasSuffix(text, "connection reset by peer"), strings.HasSuffix(text, "broken pipe"):
 		return "it hung up, as nodes of other clusters do"
-	case "no installed keys could decrypt the message":
+	case text == "no installed keys could decrypt the message":
 		return "it uses other keys"
 	}
 	return text

@@ -17,7 +17,7 @@ import (
 // knows only its own.
 func refused(t *testing.T, n *testNode, counter func(Stats) uint64, times uint64, words string) {
 	t.Helper()
-	eventually(t, "it is counted", func() bool { return counter(n.Stats()) >= times })
+	eventually(t, "it is counted, and told", func() bool { return counter(n.Stats()) >= times && len(n.told(words)) > 0 })
 	if lines := n.told(words); len(lines) != 1 {
 		t.Errorf("%d lines of the log have %q:\n%s", len(lines), words, strings.Join(n.told(""), "\n"))
 	}
@@ -73,7 +73,7 @@ func TestGarbage(t *testing.T) {
 			}
 			if tcp, ok := conn.(*net.TCPConn); ok {
 				tcp.CloseWrite()
-				conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+				conn.SetReadDeadline(time.Now().Add(time.Minute))
 				for b := make([]byte, 512); err == nil; {
 					_, err = conn.Read(b)
 				}
@@ -148,7 +148,7 @@ func TestBadStreams(t *testing.T) {
 		if _, err := conn.Write(c.bytes); err != nil {
 			t.Fatal(err)
 		}
-		conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		conn.SetReadDeadline(time.Now().Add(time.Minute))
 		var err error
 		for b := make([]byte, 512); err == nil; {
 			_, err = conn.Read(b)

@@ -176,29 +176,38 @@ func TestCallAfterRestart(t *testing.T) {
 }
 
 // TestCallDeadline: who calls waits no longer than it wants to, and the handler
-// knows.
+// knows for how long that is.
 func TestCallDeadline(t *testing.T) {
 	t.Parallel()
+	const asked = 40 * time.Second // less than any call may take
 	secrets := []*Secret{NewSecret()}
-	ended := make(chan struct{})
+	until, gone := make(chan time.Time, 1), make(chan struct{})
 	a := start(t, Options{Secrets: secrets})
 	b := start(t, Options{Secrets: secrets, Handlers: map[string]Handler{"wait": func(ctx context.Context, _ Peer, _ []byte) ([]byte, error) {
-		<-ctx.Done()
-		close(ended)
+		deadline, _ := ctx.Deadline()
+		until <- deadline
+		<-gone
 		return nil, ctx.Err()
 	}}})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	from := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), asked)
 	defer cancel()
-	_, err := a.Call(ctx, b.addr, "wait", nil)
-	var failed *CallError
-	if !errors.As(err, &failed) || failed.Undone {
+	failed := make(chan error, 1)
+	go func() { _, err := a.Call(ctx, b.addr, "wait", nil); failed <- err }()
+	select {
+	case deadline := <-until: // later than asked for by as long as the call was under way
+		if deadline.Before(from.Add(asked-time.Second)) || deadline.After(time.Now().Add(asked)) {
+			t.Errorf("the handler may go on until %v, %v after it was called", deadline, deadline.Sub(from))
+		}
+	case err := <-failed:
+		t.Fatal(err)
+	}
+	cancel()
+	var err *CallError
+	if !errors.As(<-failed, &err) || err.Undone || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	select {
-	case <-ended:
-	case <-within(t).Done():
-		t.Error("the handler goes on")
-	}
+	close(gone)
 }
 
 // TestStreams: connections come out where they belong, and say who they are of.
