@@ -20,8 +20,11 @@ const pointsPerWeight = 160
 // ring is the prepared table of a group. All peers of one server name, such as
 // the addresses of one host, share the points of the name.
 type ring struct {
-	points  []point
+	points  []point   // sorted by hash, which is of one only
 	members [][]int32 // positions in the group, by name
+	hidden  []point   // that have the hash of an earlier server's
+	servers []string  // by name
+	drawn   []int     // points, by name
 }
 
 type point struct {
@@ -29,7 +32,18 @@ type point struct {
 	name uint32 // index into members
 }
 
-func (consistent) prepare(g *group) { g.table = newRing(g) }
+// order is that of points on the ring. Where two servers meet in one, it belongs
+// to the earlier line.
+func (p point) order() uint64 { return uint64(p.hash)<<32 | uint64(p.name) }
+
+func (consistent) prepare(g, before *group) {
+	r, known := newRing(g), &ring{}
+	if before != nil {
+		known = before.table.(*ring)
+	}
+	r.place(known)
+	g.table = r
+}
 
 func (consistent) pick(g *group, a *PickArgs, now int64) int {
 	r := g.table.(*ring)
@@ -69,42 +83,117 @@ func (g *group) turnAmong(members []int32, a *PickArgs, now int64) int {
 	return best
 }
 
+// newRing returns a ring of the names of a group, without their points.
 func newRing(g *group) *ring {
 	r := &ring{}
-	index := map[string]uint32{}
-	drawn := map[string]int{} // points of the name so far
+	index := make(map[string]uint32, len(g.peers))
+	names, sizes := make([]uint32, len(g.peers)), []int{}
 	for i := range g.peers {
 		server := g.peers[i].Server
 		name, ok := index[server]
 		if !ok {
-			name = uint32(len(r.members))
+			name = uint32(len(r.servers))
 			index[server] = name
-			r.members = append(r.members, nil)
+			r.servers, r.drawn, sizes = append(r.servers, server), append(r.drawn, 0), append(sizes, 0)
 		}
-		r.members[name] = append(r.members[name], int32(i))
-		n := int(g.slots[i].weight) * pointsPerWeight
-		r.draw(server, name, drawn[server], n)
-		drawn[server] = max(drawn[server], n)
+		names[i] = name
+		sizes[name]++
+		r.drawn[name] = max(r.drawn[name], int(g.slots[i].weight)*pointsPerWeight)
 	}
-	// Where two servers meet in one point, it belongs to the earlier line.
-	slices.SortStableFunc(r.points, func(a, b point) int { return cmp.Compare(a.hash, b.hash) })
-	r.points = slices.CompactFunc(r.points, func(a, b point) bool { return a.hash == b.hash })
+	r.members = make([][]int32, len(sizes))
+	rest := make([]int32, len(names))
+	for name, n := range sizes {
+		r.members[name], rest = rest[:0:n], rest[n:]
+	}
+	for i, name := range names {
+		r.members[name] = append(r.members[name], int32(i))
+	}
 	return r
 }
 
-// draw adds the points from to n of a server. Each is computed from the one
-// before, so the first ones of a name are the same however many there are.
-func (r *ring) draw(server string, name uint32, from, n int) {
-	host, port := splitServer(server)
+// place puts the points of all names on the ring. Those of names that the ring
+// so far has as well are taken from there: with ten thousand servers, to draw
+// and sort the points of all takes a thousand times as long as those of one.
+func (r *ring) place(known *ring) {
+	var lone []point
+	now := r.renamed(known)
+	stay := make([]bool, len(r.servers))
+	for _, name := range now {
+		if name >= 0 {
+			stay[name] = true
+		}
+	}
+	for name := range r.servers {
+		if !stay[name] {
+			lone = r.draw(lone, uint32(name))
+		}
+	}
+	for _, p := range known.hidden {
+		if name := now[p.name]; name >= 0 {
+			lone = append(lone, point{p.hash, uint32(name)})
+		}
+	}
+	slices.SortFunc(lone, func(p, q point) int { return cmp.Compare(p.order(), q.order()) })
+	r.points = make([]point, 0, len(known.points)+len(lone))
+	for _, p := range known.points {
+		name := now[p.name]
+		if name < 0 {
+			continue
+		}
+		p.name = uint32(name)
+		for len(lone) > 0 && lone[0].order() < p.order() {
+			r.add(lone[0])
+			lone = lone[1:]
+		}
+		r.add(p)
+	}
+	for _, p := range lone {
+		r.add(p)
+	}
+}
+
+// add puts the next point on the ring, or under the one that is there.
+func (r *ring) add(p point) {
+	if n := len(r.points); n > 0 && r.points[n-1].hash == p.hash {
+		r.hidden = append(r.hidden, p)
+		return
+	}
+	r.points = append(r.points, p)
+}
+
+// renamed returns what the names of another ring are in r, -1 for those that are
+// not there, or with another number of points.
+func (r *ring) renamed(known *ring) []int {
+	now := make([]int, len(known.servers))
+	if len(now) == 0 {
+		return now
+	}
+	index := make(map[string]int, len(r.servers))
+	for name, server := range r.servers {
+		index[server] = name
+	}
+	for i, server := range known.servers {
+		name, ok := index[server]
+		if !ok || r.drawn[name] != known.drawn[i] {
+			name = -1
+		}
+		now[i] = name
+	}
+	return now
+}
+
+// draw appends the points of a name. Each is computed from the one before, so
+// the first ones of a name are the same however many there are.
+func (r *ring) draw(points []point, name uint32) []point {
+	host, port := splitServer(r.servers[name])
 	base := crc32.ChecksumIEEE([]byte(host + "\x00" + port))
 	var prev [4]byte
-	for i := range n {
+	for range r.drawn[name] {
 		hash := crc32.Update(base, crc32.IEEETable, prev[:])
-		if i >= from {
-			r.points = append(r.points, point{hash, name})
-		}
+		points = append(points, point{hash, name})
 		binary.LittleEndian.PutUint32(prev[:], hash)
 	}
+	return points
 }
 
 // splitServer splits a server as written into host and port. The port is empty

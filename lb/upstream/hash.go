@@ -9,7 +9,7 @@ import (
 // their number before the key and add to the hash.
 type keyHash struct{}
 
-func (keyHash) prepare(g *group) { g.table = newShares(g) }
+func (keyHash) prepare(g, _ *group) { g.table = newShares(g) }
 
 func (keyHash) pick(g *group, a *PickArgs, now int64) int {
 	if a.rounds > maxRounds || len(g.slots) < 2 || len(a.Key) == 0 {

@@ -55,5 +55,5 @@ func (id PeerID) Key() uint64 {
 
 // PeerID returns the name of the peer.
 func (p *Peer) PeerID() PeerID {
-	return PeerID{Upstream: p.upstream, Server: p.resident.identity.line, Addr: p.Text}
+	return p.resident.peerID(p.upstream)
 }

@@ -14,7 +14,7 @@ const (
 	ipHashMod  = 6271
 )
 
-func (ipHash) prepare(g *group) { g.table = newShares(g) }
+func (ipHash) prepare(g, _ *group) { g.table = newShares(g) }
 
 func (ipHash) pick(g *group, a *PickArgs, now int64) int {
 	if a.rounds > maxRounds || len(g.slots) < 2 {

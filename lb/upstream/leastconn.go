@@ -4,7 +4,7 @@ package upstream
 // its weight, and takes turns among equals.
 type leastConn struct{}
 
-func (leastConn) prepare(g *group) { g.loads.of = leastConn{} }
+func (leastConn) prepare(g, _ *group) { g.loads.of = leastConn{} }
 
 func (leastConn) pick(g *group, a *PickArgs, now int64) int {
 	if i := g.hinted(a, now); i >= 0 {

@@ -14,7 +14,7 @@ const (
 	grain   = 20   // ms: times closer than this are equal
 )
 
-func (m leastTime) prepare(g *group) { g.loads.of = m }
+func (m leastTime) prepare(g, _ *group) { g.loads.of = m }
 
 func (m leastTime) pick(g *group, a *PickArgs, now int64) int {
 	if i := g.hinted(a, now); i >= 0 {

@@ -151,8 +151,9 @@ func parseRandom(args []string) (Method, error) {
 // method chooses among the peers of one group. Both functions are called with
 // the upstream's lock held or before the pool is in use.
 type method interface {
-	// prepare computes what the method needs of g besides its slots.
-	prepare(g *group)
+	// prepare computes what the method needs of g besides its slots. before is
+	// what g takes the place of, nil: nothing.
+	prepare(g, before *group)
 	// pick returns the position of a peer that can take the request of a
 	// at second now, -1 when there is none. It changes weights but counts
 	// no request.

@@ -65,7 +65,23 @@ func (s *Server) LineID(upstream string) ServerID {
 
 // sameServers reports whether e and o differ in nothing but orders.
 func (e *Edits) sameServers(o *Edits) bool {
-	return e.Seeded == o.Seeded && reflect.DeepEqual(e.Added, o.Added) && reflect.DeepEqual(e.Changed, o.Changed) && maps.Equal(e.Removed, o.Removed)
+	return e.Seeded == o.Seeded && sameAdditions(e.Added, o.Added) && reflect.DeepEqual(e.Changed, o.Changed) && maps.Equal(e.Removed, o.Removed)
+}
+
+// sameAdditions reports whether two lists are equal. Mostly they are one, or of
+// different length.
+func sameAdditions(a, b []Addition) bool {
+	if len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) {
+		return true
+	}
+	return slices.EqualFunc(a, b, func(x, y Addition) bool { return x.Index == y.Index && x.Server.equal(&y.Server) })
+}
+
+// equal reports whether two servers are the same in every field.
+func (s *Server) equal(o *Server) bool {
+	return s.ID == o.ID && s.Name == o.Name && slices.Equal(s.Addrs, o.Addrs) && s.Question == o.Question && s.Port == o.Port && s.Line == o.Line &&
+		s.Weight == o.Weight && s.MaxConns == o.MaxConns && s.MaxFails == o.MaxFails && s.FailTimeout == o.FailTimeout && s.SlowStart == o.SlowStart &&
+		s.Backup == o.Backup && s.Down == o.Down && s.Drain == o.Drain && s.Route == o.Route
 }
 
 // apply changes what e says of s.

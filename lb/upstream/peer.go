@@ -74,6 +74,7 @@ type Peer struct {
 	ID     ServerID
 	Line   ServerID // id of the line it belongs to, Server.LineID
 	Backup bool
+	plain  bool // Server.plain
 
 	slot     *slot
 	resident *resident
@@ -130,6 +131,11 @@ type resident struct {
 	counters counters
 }
 
+// peerID returns the name of the record's peer in an upstream.
+func (r *resident) peerID(upstream string) PeerID {
+	return PeerID{Upstream: upstream, Server: r.identity.line, Addr: r.identity.addr}
+}
+
 // moved says that something happened to the peer on which its load depends.
 func (r *resident) moved() { r.loads.note(r.at) }
 
@@ -166,6 +172,9 @@ func (p *Peer) SetConns(v any) any {
 	}
 	return p.resident.conns.Load()
 }
+
+// Same reports whether p and q are one peer in two pools of an upstream.
+func (p *Peer) Same(q *Peer) bool { return p.resident == q.resident }
 
 // Retired reports that the peer is no longer part of its upstream, so that its
 // connections need not be kept. Requests in work still end normally.

@@ -47,6 +47,10 @@ type Pool struct {
 	tries   int
 	queue   Queue
 	shared  *shared
+
+	base  *Pool       // what it was built on, until it is in use
+	came  []*resident // records that base does not have
+	twins bool        // two server lines are equal
 }
 
 // shared is what all Pools of one upstream have in common.
@@ -58,6 +62,11 @@ type shared struct {
 	sticky  stickyCounts
 
 	suspects chan<- PeerID // where failures are told; nil: nowhere
+
+	// Of the pool in use, for who builds the next one: they change by TakeOver
+	// only, and whoever calls that lets nobody build meanwhile.
+	residents map[identity]*resident
+	twins     bool
 }
 
 // group is the primary or the backup peers of a pool, in the order of the
@@ -70,12 +79,11 @@ type group struct {
 	turns   []*turn // of records, likewise ages
 	ages    []*inflight
 	loads   *loads
-	total   int64              // weights of all, those that are down included
-	bySID   map[string]int32   // first peer of each sticky id
-	byID    map[ServerID]int32 // first peer of each stable id
-	table   any                // what the method prepared for this group
-	even    bool               // all weights are the same
-	scale   int32              // what a weight of 1 counts in slots, see reweigh
+	total   int64   // weights of all, those that are down included
+	lookup  *lookup // of groups with the same peers
+	table   any     // what the method prepared for this group
+	even    bool    // all weights are the same
+	scale   int32   // what a weight of 1 counts in slots, see reweigh
 }
 
 // Outcome is what an attempt came to.
@@ -117,6 +125,14 @@ func (p *Pool) Peers() []*Peer {
 		for i := range g.peers {
 			all = append(all, &g.peers[i])
 		}
+	}
+	return all
+}
+
+// records returns the records of all peers.
+func (p *Pool) records() (all []*resident) {
+	for _, g := range p.groups() {
+		all = append(all, g.records...)
 	}
 	return all
 }
@@ -260,9 +276,9 @@ func (a *PickArgs) isBound() bool { return a.Bound != 0 || len(a.Hint) > 0 }
 func (g *group) boundAt(a *PickArgs) int {
 	i, ok := int32(0), false
 	if a.Bound != 0 {
-		i, ok = g.byID[a.Bound]
+		i, ok = g.byID()[a.Bound]
 	} else {
-		i, ok = g.bySID[string(a.Hint)]
+		i, ok = g.bySID()[string(a.Hint)]
 	}
 	if !ok {
 		return -1

@@ -7,7 +7,7 @@ type random struct {
 	rng *rand.Rand
 }
 
-func (random) prepare(g *group) { g.table = newShares(g) }
+func (random) prepare(g, _ *group) { g.table = newShares(g) }
 
 func (m random) pick(g *group, a *PickArgs, now int64) int {
 	if a.rounds > maxRounds || len(g.slots) < 2 {
@@ -34,7 +34,7 @@ type randomTwo struct {
 	measure Measure
 }
 
-func (randomTwo) prepare(g *group) { g.table = newShares(g) }
+func (randomTwo) prepare(g, _ *group) { g.table = newShares(g) }
 
 func (m randomTwo) pick(g *group, a *PickArgs, now int64) int {
 	if a.rounds > maxRounds || len(g.slots) < 2 {

@@ -20,7 +20,7 @@ type Roster struct {
 	mu      sync.Mutex // of the writers; nobody who picks needs it
 	said    statements
 	edition uint64          // of said, but for orders and verdicts
-	peers   map[PeerID]bool // of the pool in use
+	peers   map[PeerID]int  // of the pool in use: how many have the name
 	changed chan struct{}   // closed when the peers are others
 	changes atomic.Uint64   // how often they were others
 }
@@ -162,7 +162,7 @@ func (r *Roster) SetVerdicts(list ...Judgement) {
 	defer r.mu.Unlock()
 	changed := false
 	for _, j := range list {
-		if before, judged := r.said.verdicts[j.Peer]; r.peers[j.Peer] && (!judged || before != j.Verdict) {
+		if before, judged := r.said.verdicts[j.Peer]; r.peers[j.Peer] > 0 && (!judged || before != j.Verdict) {
 			r.said.verdicts[j.Peer] = j.Verdict
 			changed = true
 		}
@@ -197,26 +197,50 @@ func (s *statements) build(old *Pool) (*Pool, error) {
 // swap puts a pool in use; the lock is held.
 func (r *Roster) swap(next *Pool) {
 	before := r.current.Swap(next)
-	next.TakeOver(before)
+	onto, came := next.base, next.came
+	retired := next.TakeOver(before)
 	next.welcome(before, r.now())
 	next.wakeQueue()
 	r.edition++
-	if before != nil && slices.EqualFunc(before.Peers(), next.Peers(), (*Peer).same) {
+	if before != nil && before.hasSame(next) {
 		return
 	}
-	peers := next.Peers()
-	r.peers = make(map[PeerID]bool, len(peers))
-	for _, p := range peers {
-		r.peers[p.PeerID()] = true
+	if before != nil && onto == before {
+		r.count(came, retired)
+	} else {
+		r.countAll(next)
 	}
-	maps.DeleteFunc(r.said.verdicts, func(id PeerID, _ Verdict) bool { return !r.peers[id] })
 	r.changes.Add(1)
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// same reports whether p and q are one peer in two pools.
-func (p *Peer) same(q *Peer) bool { return p.resident == q.resident }
+// count counts the peers that have come and gone, of which those of equal lines
+// have one name. What was concluded about those that are gone is forgotten.
+func (r *Roster) count(came []*resident, retired []*Peer) {
+	for _, record := range came {
+		r.peers[record.peerID(r.name)]++
+	}
+	for _, p := range retired {
+		id := p.PeerID()
+		if r.peers[id]--; r.peers[id] == 0 {
+			delete(r.peers, id)
+			delete(r.said.verdicts, id)
+		}
+	}
+}
+
+// countAll does so with those of a pool that was not built on the one before.
+func (r *Roster) countAll(next *Pool) {
+	r.peers = map[PeerID]int{}
+	r.count(next.records(), nil)
+	maps.DeleteFunc(r.said.verdicts, func(id PeerID, _ Verdict) bool { return r.peers[id] == 0 })
+}
+
+// hasSame reports whether p and q have the same peers, in the same order.
+func (p *Pool) hasSame(q *Pool) bool {
+	return slices.EqualFunc(p.groups(), q.groups(), func(g, h *group) bool { return slices.Equal(g.records, h.records) })
+}
 
 // lines are the servers of the configuration under the edits.
 func (s *statements) lines() []Server { return s.edits.over(&s.file) }

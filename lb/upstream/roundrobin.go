@@ -8,7 +8,7 @@ import "math"
 // a a b a c a a.
 type roundRobin struct{}
 
-func (roundRobin) prepare(*group) {}
+func (roundRobin) prepare(_, _ *group) {}
 
 func (roundRobin) pick(g *group, a *PickArgs, now int64) int {
 	bound := g.hinted(a, now)

@@ -216,7 +216,7 @@ func rendezvous(value []byte, server ServerID) uint64 {
 // knows reports whether one of the peers has a plain id.
 func (p *Pool) knows(id []byte) bool {
 	for _, g := range p.groups() {
-		if _, ok := g.bySID[string(id)]; ok {
+		if _, ok := g.bySID()[string(id)]; ok {
 			return true
 		}
 	}
