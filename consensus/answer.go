@@ -38,13 +38,13 @@ type Answer struct {
 // Answers calls f with every agreed answer, in an order that is the same on
 // every node.
 func (s *State) Answers(f func(Answer)) {
-	for _, a := range s.answers.all() {
+	for _, a := range s.answers.All() {
 		f(*a)
 	}
 }
 
 // Answer returns the agreed answer to a question.
-func (s *State) Answer(q Question) (Answer, bool) { return s.answers.get(q.key()) }
+func (s *State) Answer(q Question) (Answer, bool) { return s.answers.Get(q.key()) }
 
 // PutAnswer replaces the whole answer to a question. In whatever order the
 // records came, they are put in one; an answer that says nothing new changes
@@ -61,7 +61,7 @@ func (p *PutAnswer) apply(d *draft) *refusal {
 		return refuse(Invalid, "a question has an upstream and a name")
 	}
 	records := inOrder(p.Records)
-	old, known := d.answers.get(p.key())
+	old, known := d.answers.Get(p.key())
 	switch {
 	case known && slices.EqualFunc(old.Records, records, Record.equal):
 		return nil
@@ -74,7 +74,7 @@ func (p *PutAnswer) apply(d *draft) *refusal {
 
 // confirmed reports whether another node of the cluster was told the same.
 func (p *PutAnswer) confirmed(d *draft) bool {
-	n, ok := d.nodes.get(p.Confirmed)
+	n, ok := d.nodes.Get(p.Confirmed)
 	return ok && !n.Removed && p.Confirmed != p.Resolver
 }
 

@@ -1,6 +1,10 @@
 package consensus
 
-import "sync"
+import (
+	"context"
+	"sync"
+	"time"
+)
 
 // bell wakes everyone who waits for news. The zero value is ready.
 type bell struct {
@@ -35,12 +39,14 @@ type board struct {
 	mu      sync.Mutex
 	state   *State
 	handed  uint64        // index of the state that was handed on
+	wanted  uint64        // the highest index that somebody has waited for
 	fresh   chan struct{} // there is one to hand on
+	hurry   chan struct{} // somebody waits
 	changed bell          // rings when one was handed on
 }
 
 func newBoard() *board {
-	return &board{state: &State{}, fresh: make(chan struct{}, 1)}
+	return &board{state: &State{}, fresh: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 }
 
 func (b *board) newest() *State {
@@ -67,10 +73,7 @@ func (b *board) put(s *State) {
 	}
 	b.mu.Unlock()
 	if newer || other {
-		select {
-		case b.fresh <- struct{}{}:
-		default:
-		}
+		ring(b.fresh)
 	}
 }
 
@@ -81,8 +84,59 @@ func (b *board) hand(f func(*State)) *State {
 		f(s)
 	}
 	b.mu.Lock()
+	if s.index < b.handed { // another log
+		b.wanted = 0
+	}
 	b.handed = s.index
 	b.mu.Unlock()
 	b.changed.ring()
 	return s
+}
+
+// want says that somebody waits for a state of an index.
+func (b *board) want(index uint64) {
+	b.mu.Lock()
+	b.wanted = max(b.wanted, index)
+	b.mu.Unlock()
+	ring(b.hurry)
+}
+
+// awaited reports whether somebody waits for a state that has not been handed on.
+func (b *board) awaited() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.wanted > b.handed
+}
+
+// ring leaves word in a channel that holds one.
+func ring(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// To put a state in force takes long where there are thousands of servers, and
+// takes no longer for many changes than for one. So the next state waits for
+// handPause times as long as that of the last one took, unless somebody waits
+// for it: nodes that nobody asks spend little of their time on what is changing,
+// and are never further behind than maxHandPause.
+const (
+	handPause    = 3
+	maxHandPause = 250 * time.Millisecond
+)
+
+// pause is what comes after a state has been handed on, which took so long.
+func (b *board) pause(ctx context.Context, took time.Duration) {
+	timer := time.NewTimer(min(handPause*took, maxHandPause))
+	defer timer.Stop()
+	for !b.awaited() {
+		select {
+		case <-b.hurry:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }

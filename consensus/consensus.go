@@ -240,6 +240,7 @@ func (c *Consensus) WaitIndex(ctx context.Context, index uint64) error {
 		if c.board.served() >= index {
 			return nil
 		}
+		c.board.want(index)
 		select {
 		case <-changed:
 		case <-ctx.Done():

@@ -15,7 +15,7 @@ type Target struct {
 // open returns a copy of the edits that t is about, unless the command comes
 // too late.
 func (t *Target) open(d *draft) (Edits, *refusal) {
-	e, _ := d.upstreams.get(t.Upstream)
+	e, _ := d.upstreams.Get(t.Upstream)
 	switch at := e.ModifiedAt(t.ID); {
 	case t.Upstream == "" || t.ID == 0:
 		return e, refuse(Invalid, "a server is named by its upstream and its id")
@@ -37,9 +37,9 @@ func (t *Target) close(d *draft, e Edits) {
 
 // known reports whether there is such a server to speak of.
 func (t *Target) known(e *Edits) bool {
-	_, added := e.Added.get(t.ID)
-	_, changed := e.Changed.get(t.ID)
-	_, removed := e.Removed.get(t.ID)
+	_, added := e.Added.Get(t.ID)
+	_, changed := e.Changed.Get(t.ID)
+	_, removed := e.Removed.Get(t.ID)
 	return t.Written && !removed || added || changed && !removed
 }
 
@@ -59,7 +59,7 @@ func (a *AddServer) apply(d *draft) *refusal {
 		return r
 	}
 	n := Addition{Created: max(d.index, e.Last+1), Modified: d.index, Server: a.Server} // those of one batch have the same index
-	if old, ok := e.Added.get(a.ID); ok {
+	if old, ok := e.Added.Get(a.ID); ok {
 		switch {
 		case old.Server == a.Server:
 			return nil
@@ -89,14 +89,14 @@ func (c *EditServer) apply(d *draft) *refusal {
 	if r != nil {
 		return r
 	}
-	added, ok := e.Added.get(c.ID)
+	added, ok := e.Added.Get(c.ID)
 	switch {
 	case ok:
 		return c.added(d, e, added)
 	case !c.known(&e):
 		return refuse(Missing, "upstream %q has no such server", c.Upstream)
 	}
-	old, _ := e.Changed.get(c.ID)
+	old, _ := e.Changed.Get(c.ID)
 	sum := old.Edit.over(&c.Edit)
 	whole := (Server{Name: "line", Weight: 1}).edited(&sum)
 	if r := whole.flaw(); r != nil {
@@ -120,7 +120,7 @@ func (c *EditServer) added(d *draft, e Edits, a Addition) *refusal {
 		return r
 	}
 	e.Added = e.Added.without(c.ID).with(id, a)
-	if o, ok := e.Orders.get(c.ID); ok {
+	if o, ok := e.Orders.Get(c.ID); ok {
 		e.Orders = e.Orders.without(c.ID).with(id, o)
 	}
 	c.close(d, e)
@@ -141,7 +141,7 @@ func (c *RemoveServer) apply(d *draft) *refusal {
 	if !c.known(&e) {
 		return refuse(Missing, "upstream %q has no such server", c.Upstream)
 	}
-	_, added := e.Added.get(c.ID)
+	_, added := e.Added.Get(c.ID)
 	e.Added, e.Changed, e.Orders = e.Added.without(c.ID), e.Changed.without(c.ID), e.Orders.without(c.ID)
 	if c.Written || !added {
 		e.Removed = e.Removed.with(c.ID, Removal{Modified: d.index, Who: d.actor})

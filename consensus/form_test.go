@@ -265,7 +265,7 @@ func TestGrowthAndStrangers(t *testing.T) {
 		w.settled()
 		second.start()
 		w.eventually("the second has it", func() bool { return has(second.up().State(), 1) })
-		for _, n := range first.up().State().nodes.all() {
+		for _, n := range first.up().State().nodes.All() {
 			if n.Addr == "alone" {
 				t.Errorf("%+v", n)
 			}

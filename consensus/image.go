@@ -48,7 +48,9 @@ func (c *Consensus) publish() {
 	for {
 		select {
 		case <-c.board.fresh:
+			began := time.Now()
 			c.board.hand(c.o.OnState)
+			c.board.pause(c.ctx, time.Since(began))
 		case <-c.ctx.Done():
 			return
 		}

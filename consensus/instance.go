@@ -70,7 +70,7 @@ func (i *instance) publisher(b *board) func(*State) {
 	before := b.newest().nodes
 	return func(s *State) {
 		b.put(s)
-		if !s.nodes.same(before) {
+		if !s.nodes.Same(before) {
 			i.news.ring()
 		}
 		before = s.nodes

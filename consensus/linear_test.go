@@ -101,7 +101,7 @@ func (h *history) do(t *testing.T, client int, node *testNode, in call) {
 			return
 		}
 		e, _ := s.Upstream("app")
-		a, _ := e.Added.get(in.server)
+		a, _ := e.Added.Get(in.server)
 		h.add(client, in, from, outcome{weight: a.Server.Weight})
 		return
 	}

@@ -29,24 +29,24 @@ type Node struct {
 
 // Nodes calls f with every node that ever joined, sorted by id.
 func (s *State) Nodes(f func(NodeID, Node)) {
-	for id, n := range s.nodes.all() {
+	for id, n := range s.nodes.All() {
 		f(id, *n)
 	}
 }
 
 // Node returns the row of a node.
-func (s *State) Node(id NodeID) (Node, bool) { return s.nodes.get(id) }
+func (s *State) Node(id NodeID) (Node, bool) { return s.nodes.Get(id) }
 
 // Admits tells whether a peer may speak for a node: it is in the table, was
 // not removed, and has the key it joined with.
 func (s *State) Admits(id NodeID, publicKey []byte) bool {
-	n, ok := s.nodes.get(id)
+	n, ok := s.nodes.Get(id)
 	return ok && !n.Removed && bytes.Equal(n.PublicKey, publicKey)
 }
 
 // Owner returns the node that has a name.
 func (s *State) Owner(name string) (NodeID, bool) {
-	for id, n := range s.nodes.all() {
+	for id, n := range s.nodes.All() {
 		if n.Name == name && !n.Removed {
 			return id, true
 		}
@@ -57,7 +57,7 @@ func (s *State) Owner(name string) (NodeID, bool) {
 // present counts the nodes that were not removed.
 func (s *State) present() int {
 	n := 0
-	for _, node := range s.nodes.all() {
+	for _, node := range s.nodes.All() {
 		if !node.Removed {
 			n++
 		}
@@ -85,7 +85,7 @@ func (j *JoinNode) apply(d *draft) *refusal {
 		return r
 	}
 	next := Node{Name: j.Name, PublicKey: bytes.Clone(j.PublicKey), Addr: j.Addr, Boot: j.Boot, Run: j.Run, Level: j.Level, Joined: d.index, Modified: d.index, Epoch: d.cluster.Epoch}
-	if old, ok := d.nodes.get(j.ID); ok {
+	if old, ok := d.nodes.Get(j.ID); ok {
 		if j.Boot < old.Boot || j.Boot == old.Boot && j.Run != old.Run {
 			return refuse(Forbidden, "node %q started for the %d. time already: its data is an old copy", j.Name, old.Boot)
 		}
@@ -98,7 +98,7 @@ func (j *JoinNode) apply(d *draft) *refusal {
 // stranger refuses who takes another node's id, name or key, and who was
 // removed.
 func (j *JoinNode) stranger(d *draft) *refusal {
-	for id, n := range d.nodes.all() {
+	for id, n := range d.nodes.All() {
 		sameID, sameKey := id == j.ID, bytes.Equal(n.PublicKey, j.PublicKey)
 		switch {
 		case n.Removed && (sameID || sameKey):
@@ -120,7 +120,7 @@ type RemoveNode struct {
 }
 
 func (c *RemoveNode) apply(d *draft) *refusal {
-	n, ok := d.nodes.get(c.ID)
+	n, ok := d.nodes.Get(c.ID)
 	switch {
 	case !ok:
 		return refuse(Missing, "no node %q", c.ID)

@@ -377,7 +377,7 @@ func addServer(id ServerID) Command {
 // has reports whether a state has a server that was added.
 func has(s *State, id ServerID) bool {
 	e, _ := s.Upstream("app")
-	_, ok := e.Added.get(id)
+	_, ok := e.Added.Get(id)
 	return ok
 }
 

@@ -91,27 +91,27 @@ type Order struct {
 // Upstreams calls f with what has been agreed on about each upstream, in the
 // order of their names.
 func (s *State) Upstreams(f func(name string, e Edits)) {
-	for name, e := range s.upstreams.all() {
+	for name, e := range s.upstreams.All() {
 		f(name, *e)
 	}
 }
 
 // Upstream returns what has been agreed on about one upstream.
-func (s *State) Upstream(name string) (Edits, bool) { return s.upstreams.get(name) }
+func (s *State) Upstream(name string) (Edits, bool) { return s.upstreams.Get(name) }
 
 // Each calls f with every entry, sorted by key.
 func (t table[K, V]) Each(f func(key K, value V)) {
-	for key, value := range t.all() {
+	for key, value := range t.All() {
 		f(key, *value)
 	}
 }
 
 // ModifiedAt is the index of the last change of a server, 0 if there was none.
 func (e *Edits) ModifiedAt(id ServerID) uint64 {
-	a, _ := e.Added.get(id)
-	c, _ := e.Changed.get(id)
-	r, _ := e.Removed.get(id)
-	o, _ := e.Orders.get(id)
+	a, _ := e.Added.Get(id)
+	c, _ := e.Changed.Get(id)
+	r, _ := e.Removed.Get(id)
+	o, _ := e.Orders.Get(id)
 	return max(a.Modified, c.Modified, r.Modified, o.Modified)
 }
 

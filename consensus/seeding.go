@@ -11,7 +11,7 @@ type MarkSeeded struct {
 }
 
 func (m *MarkSeeded) apply(d *draft) *refusal {
-	e, _ := d.upstreams.get(m.Upstream)
+	e, _ := d.upstreams.Get(m.Upstream)
 	switch {
 	case m.Upstream == "":
 		return refuse(Invalid, "an upstream has a name")

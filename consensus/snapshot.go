@@ -83,10 +83,10 @@ func (s *State) WriteSnapshot(w io.Writer) error {
 	out.w = io.MultiWriter(w, out.sum)
 	out.write([]byte(snapshotLine))
 	out.record(recordState, base{s.index, s.now, s.cluster})
-	for name, e := range s.upstreams.all() {
+	for name, e := range s.upstreams.All() {
 		out.record(recordUpstream, upstreamRecord{name, e.pairs()})
 	}
-	for _, a := range s.answers.all() {
+	for _, a := range s.answers.All() {
 		out.record(recordAnswer, a)
 	}
 	for kind, ring := range s.rings {
@@ -94,7 +94,7 @@ func (s *State) WriteSnapshot(w io.Writer) error {
 			out.record(recordRing, ringRecord{RingKind(kind), ring})
 		}
 	}
-	for id, n := range s.nodes.all() {
+	for id, n := range s.nodes.All() {
 		out.record(recordNode, pair[NodeID, Node]{id, n})
 	}
 	for _, r := range s.results {

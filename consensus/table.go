@@ -30,8 +30,8 @@ func tableOf[K cmp.Ordered, V any](pairs []pair[K, V]) (t table[K, V]) {
 	return t
 }
 
-// all gives the entries, sorted by key.
-func (t table[K, V]) all() iter.Seq2[K, *V] {
+// All gives the entries, sorted by key. They are read only.
+func (t table[K, V]) All() iter.Seq2[K, *V] {
 	return func(yield func(K, *V) bool) {
 		for _, piece := range t.pieces {
 			for _, p := range piece {
@@ -48,9 +48,45 @@ func (t table[K, V]) pairs() []pair[K, V] { return slices.Concat(t.pieces...) }
 
 func (t table[K, V]) empty() bool { return len(t.pieces) == 0 }
 
-// same reports whether two tables are one, or copies of one. It may take equal
+// Changes calls f with each key whose value is not that of a table before this
+// one, sorted; nil stands for none. It looks only at the pieces that the two do
+// not share.
+func (t table[K, V]) Changes(before table[K, V], f func(key K, old, now *V)) {
+	was, is := before.own(t), t.own(before)
+	for len(was) > 0 || len(is) > 0 {
+		switch {
+		case len(is) == 0 || len(was) > 0 && was[0].Key < is[0].Key:
+			f(was[0].Key, was[0].Value, nil)
+			was = was[1:]
+		case len(was) == 0 || is[0].Key < was[0].Key:
+			f(is[0].Key, nil, is[0].Value)
+			is = is[1:]
+		default:
+			if was[0].Value != is[0].Value {
+				f(is[0].Key, was[0].Value, is[0].Value)
+			}
+			was, is = was[1:], is[1:]
+		}
+	}
+}
+
+// own gives the entries of the pieces that are not those of another table, too.
+func (t table[K, V]) own(other table[K, V]) (list []pair[K, V]) {
+	shared := map[*pair[K, V]]int{}
+	for _, piece := range other.pieces {
+		shared[&piece[0]] = len(piece)
+	}
+	for _, piece := range t.pieces {
+		if shared[&piece[0]] != len(piece) {
+			list = append(list, piece...)
+		}
+	}
+	return list
+}
+
+// Same reports whether two tables are one, or copies of one. It may take equal
 // ones for different, never the other way round.
-func (t table[K, V]) same(o table[K, V]) bool {
+func (t table[K, V]) Same(o table[K, V]) bool {
 	return slices.EqualFunc(t.pieces, o.pieces, func(a, b []pair[K, V]) bool { return &a[0] == &b[0] && len(a) == len(b) })
 }
 
@@ -69,7 +105,8 @@ func (t table[K, V]) find(key K) (piece, at int, found bool) {
 	return piece, at, found
 }
 
-func (t table[K, V]) get(key K) (value V, ok bool) {
+// Get returns the value of a key, if there is one.
+func (t table[K, V]) Get(key K) (value V, ok bool) {
 	if piece, at, ok := t.find(key); ok {
 		return *t.pieces[piece][at].Value, true
 	}

@@ -43,12 +43,55 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestChanges: what has become of a table is told entry by entry, whatever pieces
+// the two share, and nothing else is.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	var now table[int, int]
+	for step := range 400 {
+		before, want := now, map[int]string{}
+		for range rng.IntN(20) {
+			if key := rng.IntN(900); rng.IntN(4) > step/100 {
+				now = now.with(key, step)
+			} else {
+				now = now.without(key)
+			}
+		}
+		for key := range 900 {
+			old, was := before.Get(key)
+			value, is := now.Get(key)
+			if was != is || old != value {
+				want[key] = fmt.Sprint(old, was, value, is)
+			}
+		}
+		last := -1
+		now.Changes(before, func(key int, old, value *int) {
+			var o, v int
+			if old != nil {
+				o = *old
+			}
+			if value != nil {
+				v = *value
+			}
+			if got := fmt.Sprint(o, old != nil, v, value != nil); key <= last || o != v && got != want[key] {
+				t.Errorf("%d: %s, want %s", key, got, want[key])
+			}
+			delete(want, key)
+			last = key
+		})
+		if len(want) > 0 {
+			t.Errorf("not told: %v", want)
+		}
+	}
+}
+
 func checkTable(t *testing.T, got table[int, int], want map[int]int) {
 	t.Helper()
 	held := map[int]int{}
-	for key, value := range got.all() {
+	for key, value := range got.All() {
 		held[key] = *value
-		if v, ok := got.get(key); !ok || v != *value {
+		if v, ok := got.Get(key); !ok || v != *value {
 			t.Fatalf("%d is %d, found %d", key, *value, v)
 		}
 	}
@@ -62,7 +105,7 @@ func checkTable(t *testing.T, got table[int, int], want map[int]int) {
 	if again := tableOf(pairs); !slices.Equal(again.pairs(), pairs) {
 		t.Fatal("a table of its pairs is another")
 	}
-	if _, ok := got.get(-1); ok {
+	if _, ok := got.Get(-1); ok {
 		t.Fatal("found what was never put in")
 	}
 }
@@ -72,11 +115,11 @@ func TestTablesAreTheSame(t *testing.T) {
 	t.Parallel()
 	a := table[string, int]{}.with("a", 1).with("b", 2)
 	for other, want := range map[*table[string, int]]bool{{}: false, {a.pieces}: true} {
-		if a.same(*other) != want {
+		if a.Same(*other) != want {
 			t.Errorf("%v: %t", other, !want)
 		}
 	}
-	if b := a.with("b", 2); a.same(b) || !a.same(a.without("c")) || !(table[string, int]{}).same(table[string, int]{}) {
+	if b := a.with("b", 2); a.Same(b) || !a.Same(a.without("c")) || !(table[string, int]{}).Same(table[string, int]{}) {
 		t.Error("a table that was changed is the same, or one that was not is another")
 	}
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
@@ -78,10 +79,8 @@ func (e *edited) add(words []string) (consensus.Change, error) {
 	}
 	s := writtenServer(&line)
 	at := consensus.Target{Upstream: e.conf.Name, ID: serverID(e.conf.Name, &s)}
-	for _, known := range e.find(s.Name) {
-		if known.ID == at.ID {
-			return nil, &serverExistsError{e.conf.Name, s.Name}
-		}
+	if slices.ContainsFunc(e.find(s.Name), func(known consensus.Target) bool { return known.ID == at.ID }) {
+		return nil, &serverExistsError{e.conf.Name, s.Name}
 	}
 	return e.owned(&consensus.AddServer{Target: at, Server: s}), nil
 }
@@ -178,7 +177,9 @@ func (e *edited) find(name string) []consensus.Target {
 	if len(list) > 0 {
 		return list
 	}
-	return e.matching(func(s *consensus.Server) bool { return s.Name+":80" == name || s.Name == name+":80" })
+	bare, said := strings.CutSuffix(name, ":80")
+	with := name + ":80"
+	return e.matching(func(s *consensus.Server) bool { return said && s.Name == bare || s.Name == with })
 }
 
 // matching returns the servers for which is says so, each once.
@@ -201,18 +202,21 @@ func (e *edited) each(f func(s *consensus.Server, written bool)) {
 	removed := map[consensus.ServerID]bool{}
 	e.edits.Removed.Each(func(id consensus.ServerID, _ consensus.Removal) { removed[id] = true })
 	for i := range e.written() {
-		if s := writtenServer(&e.conf.Servers[i]); !removed[serverID(e.conf.Name, &s)] {
+		if s := writtenServer(&e.conf.Servers[i]); len(removed) == 0 || !removed[serverID(e.conf.Name, &s)] {
 			f(&s, true)
 		}
 	}
-	e.edits.Added.Each(func(_ consensus.ServerID, a consensus.Addition) { f(&a.Server, false) })
+	for _, a := range e.edits.Added.All() {
+		f(&a.Server, false)
+	}
 }
 
 // names returns what the servers are called, each name once.
 func (e *edited) names() (list []string) {
+	said := map[string]bool{}
 	e.each(func(s *consensus.Server, _ bool) {
-		if !slices.Contains(list, s.Name) {
-			list = append(list, s.Name)
+		if !said[s.Name] {
+			said[s.Name], list = true, append(list, s.Name)
 		}
 	})
 	return list
@@ -227,21 +231,17 @@ func (e *edited) written() []config.UpstreamServer {
 }
 
 // added returns a server that was added.
-func (e *edited) added(id consensus.ServerID) (s consensus.Server, ok bool) {
-	e.edits.Added.Each(func(at consensus.ServerID, a consensus.Addition) {
-		if at == id {
-			s, ok = a.Server, true
-		}
-	})
-	return s, ok
+func (e *edited) added(id consensus.ServerID) (consensus.Server, bool) {
+	a, ok := e.edits.Added.Get(id)
+	return a.Server, ok
 }
 
 // follows reports whether a server of the upstream is a name that is followed.
 func (e *edited) follows() (is bool) {
 	is = slices.ContainsFunc(e.written(), func(s config.UpstreamServer) bool { return s.Resolve })
-	e.edits.Added.Each(func(_ consensus.ServerID, a consensus.Addition) {
+	for _, a := range e.edits.Added.All() {
 		line, err := e.conf.ParseServer([]string{a.Server.Name})
 		is = is || err == nil && line.IsName()
-	})
+	}
 	return is
 }

@@ -24,16 +24,8 @@ type overlays struct {
 
 // agreedEdits are those of an upstream as they were translated last.
 type agreedEdits struct {
-	modified uint64
-	edits    upstream.Edits
-	places   []place // of the servers that were added, sorted by id
-}
-
-// place is where a server that was added stands in edits.Added.
-type place struct {
-	id       consensus.ServerID
-	modified uint64
-	at       int
+	of    consensus.Edits
+	edits upstream.Edits
 }
 
 // agreedAnswer is what has been agreed on about a name.
@@ -53,10 +45,9 @@ func (o *overlays) overlay(s *consensus.State) (next upstream.Overlay, changed b
 	changed = o.edits == nil
 	s.Upstreams(func(name string, e consensus.Edits) {
 		known, ok := o.edits[name]
-		if !ok || known.modified != e.Modified {
-			translated, failed := editsOf(name, &e, &known)
-			known = translated
-			changed, err = true, errors.Join(err, failed)
+		if !ok || known.of.Modified != e.Modified {
+			err = errors.Join(err, known.become(name, &e))
+			changed = true
 		}
 		edits[name] = known
 	})
@@ -91,60 +82,81 @@ func (o *overlays) news(s *consensus.State) (list []agreedAnswer) {
 	return list
 }
 
-// editsOf translates the edits of one upstream. Servers that were added are
-// taken from what was translated before as far as they are the same.
-func editsOf(name string, e *consensus.Edits, before *agreedEdits) (next agreedEdits, failed error) {
-	next.modified = e.Modified
-	out := &next.edits
+// become translates newer edits of an upstream: what is not as it was.
+func (a *agreedEdits) become(name string, e *consensus.Edits) (failed error) {
+	before, out := &a.of, &a.edits
 	out.Seeded = e.Seeded
-	failed = next.addedOf(name, e, before)
-	out.Changed, out.Removed = map[upstream.ServerID]upstream.Edit{}, map[upstream.ServerID]bool{}
-	e.Changed.Each(func(id consensus.ServerID, c consensus.Changed) {
-		out.Changed[upstream.ServerID(id)] = upstream.Edit(c.Edit)
-	})
-	e.Removed.Each(func(id consensus.ServerID, _ consensus.Removal) { out.Removed[upstream.ServerID(id)] = true })
-	orders := map[consensus.OrderKind]upstream.Order{
+	failed = a.add(name, e)
+	if out.Changed == nil || !e.Changed.Same(before.Changed) {
+		out.Changed = map[upstream.ServerID]upstream.Edit{}
+		e.Changed.Each(func(id consensus.ServerID, c consensus.Changed) {
+			out.Changed[upstream.ServerID(id)] = upstream.Edit(c.Edit)
+		})
+	}
+	if out.Removed == nil || !e.Removed.Same(before.Removed) {
+		out.Removed = map[upstream.ServerID]bool{}
+		e.Removed.Each(func(id consensus.ServerID, _ consensus.Removal) { out.Removed[upstream.ServerID(id)] = true })
+	}
+	if out.Orders == nil || !e.Orders.Same(before.Orders) {
+		out.Orders = ordersOf(e)
+	}
+	a.of = *e
+	return failed
+}
+
+func ordersOf(e *consensus.Edits) map[upstream.ServerID]upstream.Order {
+	kinds := map[consensus.OrderKind]upstream.Order{
 		consensus.OrderUp: upstream.OrderUp, consensus.OrderDrain: upstream.OrderDrain, consensus.OrderDown: upstream.OrderDown,
 	}
-	out.Orders = map[upstream.ServerID]upstream.Order{}
-	e.Orders.Each(func(id consensus.ServerID, o consensus.Order) { out.Orders[upstream.ServerID(id)] = orders[o.Kind] })
-	return next, failed
+	orders := map[upstream.ServerID]upstream.Order{}
+	e.Orders.Each(func(id consensus.ServerID, o consensus.Order) { orders[upstream.ServerID(id)] = kinds[o.Kind] })
+	return orders
 }
 
-// addedServer is one of an upstream, on its way to its place.
-type addedServer struct {
-	created uint64
-	server  *upstream.Server
-	of      int // which of places
-}
-
-// addedOf translates the servers that were added to an upstream.
-func (n *agreedEdits) addedOf(name string, e *consensus.Edits, before *agreedEdits) (failed error) {
-	var list []addedServer
-	rest := before.places
-	e.Added.Each(func(id consensus.ServerID, a consensus.Addition) {
-		for len(rest) > 0 && rest[0].id < id {
-			rest = rest[1:]
-		}
-		s := addedServer{created: a.Created, of: len(n.places)}
-		if len(rest) > 0 && rest[0].id == id && rest[0].modified == a.Modified {
-			s.server = &before.edits.Added[rest[0].at].Server
-		} else if fresh, err := agreedServer(&a.Server); err == nil {
-			s.server = &fresh
-		} else {
-			failed = errors.Join(failed, fmt.Errorf("server %q that was added to upstream %q: %w", a.Server.Name, name, err))
+// add translates the servers that have been added to an upstream since, and
+// drops those that are there no more. They stand in the order of their age.
+func (a *agreedEdits) add(name string, e *consensus.Edits) (failed error) {
+	gone := map[uint64]bool{} // by age
+	var fresh []upstream.Addition
+	e.Added.Changes(a.of.Added, func(_ consensus.ServerID, old, now *consensus.Addition) {
+		if old != nil && now != nil && old.Modified == now.Modified { // from a snapshot, and the same
 			return
 		}
-		n.places = append(n.places, place{id: id, modified: a.Modified})
-		list = append(list, s)
+		if old != nil {
+			gone[old.Created] = true
+		}
+		if now == nil {
+			return
+		}
+		s, err := agreedServer(&now.Server)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("server %q that was added to upstream %q: %w", now.Server.Name, name, err))
+			return
+		}
+		fresh = append(fresh, upstream.Addition{Index: now.Created, Server: s})
 	})
-	slices.SortFunc(list, func(a, b addedServer) int { return cmp.Compare(a.created, b.created) })
-	n.edits.Added = slices.Grow(n.edits.Added, len(list))
-	for at, s := range list {
-		n.places[s.of].at = at
-		n.edits.Added = append(n.edits.Added, upstream.Addition{Index: s.created, Server: *s.server})
-	}
+	slices.SortFunc(fresh, func(x, y upstream.Addition) int { return cmp.Compare(x.Index, y.Index) })
+	a.edits.Added = merged(a.edits.Added, fresh, gone)
 	return failed
+}
+
+// merged returns a list without some, and with others in their places. It leaves
+// the list as it is: others hold it. Those that come behind it may stand in the
+// same memory, which makes one of thousands cheap.
+func merged(list, fresh []upstream.Addition, gone map[uint64]bool) []upstream.Addition {
+	if len(gone) == 0 && (len(fresh) == 0 || len(list) == 0 || list[len(list)-1].Index < fresh[0].Index) {
+		return append(list, fresh...)
+	}
+	next := make([]upstream.Addition, 0, len(list)+len(fresh))
+	for i := range list {
+		for len(fresh) > 0 && fresh[0].Index < list[i].Index {
+			next, fresh = append(next, fresh[0]), fresh[1:]
+		}
+		if !gone[list[i].Index] {
+			next = append(next, list[i])
+		}
+	}
+	return append(next, fresh...)
 }
 
 // agreedServer translates a server that was added. All nodes must mean the same

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/lb/upstream"
 )
@@ -169,6 +170,68 @@ func TestManyAgreedServers(t *testing.T) {
 		t.Errorf("%v allocations for one of 10,000 servers", n)
 	}
 	runtime.KeepAlive(a)
+}
+
+// TestOneOfManyServersCostsLittle: to add a server to ten thousand of one upstream,
+// and to change or remove one, allocates nothing for each of the others.
+func TestOneOfManyServersCostsLittle(t *testing.T) {
+	const many, most = 10_000, 200
+	name := func(n int) string { return fmt.Sprintf("10.0.%d.%d:80", n>>8, n&255) }
+	a := agreement{state: &consensus.State{}}
+	batch := &consensus.Batch{}
+	for n := range many {
+		if *batch = append(*batch, addition("u", name(n))); n%1000 == 999 {
+			a.make(t, batch)
+			batch = &consensus.Batch{}
+		}
+	}
+	var o overlays
+	step := func() int {
+		next, changed, err := o.overlay(a.state)
+		if !changed || err != nil {
+			t.Fatal(changed, err)
+		}
+		return len(next.Upstreams["u"].Added)
+	}
+	if n := step(); n != many {
+		t.Fatal(n)
+	}
+	n, weight := many, 1
+	conf := &config.Upstream{Name: "u", Zone: "u"}
+	for _, tt := range []struct {
+		what   string
+		change func(e *edited) (consensus.Change, error)
+		want   func() int
+	}{
+		{"add", func(e *edited) (consensus.Change, error) { n++; return e.add([]string{name(n)}) }, func() int { return n }},
+		{"set", func(e *edited) (consensus.Change, error) {
+			weight++
+			return e.set(name(7), []string{fmt.Sprint("weight=", weight)})
+		}, func() int { return n }},
+		{"order", func(e *edited) (consensus.Change, error) {
+			weight++
+			return e.order(name(7), "drain", fmt.Sprint(weight))
+		}, func() int { return n }},
+		{"remove", func(e *edited) (consensus.Change, error) { n--; return e.remove(name(n + 1)) }, func() int { return n }},
+	} {
+		allocations := testing.AllocsPerRun(5, func() {
+			e, err := edit(conf, a.state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change, err := tt.change(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.make(t, change)
+			if got := step(); got != tt.want() {
+				t.Fatalf("%s: %d servers, want %d", tt.what, got, tt.want())
+			}
+		})
+		if allocations > most {
+			t.Errorf("%s: %v allocations", tt.what, allocations)
+		}
+	}
 }
 
 func heapInUse() int64 {

@@ -84,6 +84,7 @@ type group struct {
 	checks   []*Check
 	subjects map[upstream.PeerID]*subject
 	stop     chan struct{}
+	round    uint64 // how often its peers were looked at
 }
 
 // subject is a peer under check.
@@ -92,6 +93,7 @@ type subject struct {
 	id      upstream.PeerID
 	key     uint64
 	peer    *upstream.Peer
+	round   uint64 // of the group, when the peer was there last
 	targets []*target
 
 	panel panel
@@ -168,7 +170,7 @@ func (c *Checker) Apply(plans []Plan) {
 		}
 		g.checks = p.Checks
 		g.roster.Suspects(c.suspects)
-		c.refresh(g)
+		c.refresh(g, true)
 	}
 	for name := range c.groups {
 		if !stay[name] {
@@ -206,7 +208,7 @@ func (c *Checker) follow(g *group) {
 			return
 		default:
 		}
-		c.refresh(g)
+		c.refresh(g, false)
 		c.mu.Unlock()
 		select {
 		case <-changed:
@@ -217,32 +219,37 @@ func (c *Checker) follow(g *group) {
 }
 
 // refresh makes the peers of an upstream, as they are now, the ones under its
-// checks, as these are now. c.mu is held.
-func (c *Checker) refresh(g *group) {
+// checks. Peers that were there before go on as they do, unless anew says that
+// the checks may be others. c.mu is held.
+func (c *Checker) refresh(g *group, anew bool) {
 	pool := g.roster.Pool()
 	if pool == nil {
 		return
 	}
-	present := map[upstream.PeerID]bool{}
+	g.round++
 	var changes judgements
 	for _, p := range pool.Peers() {
 		id := p.PeerID()
-		if present[id] { // an equal line
-			continue
-		}
-		present[id] = true
 		s := g.subjects[id]
 		if s == nil {
 			s = &subject{group: g, id: id, key: id.Key(), report: Report{Peer: id, Boot: c.boot}}
 			g.subjects[id] = s
 		}
+		if s.round == g.round { // an equal line
+			continue
+		}
+		s.round = g.round
+		known := s.peer != nil && s.peer.Same(p)
 		s.peer = p
+		if known && !anew {
+			continue
+		}
 		c.renew(s)
 		c.decide(s)
 		changes.add(s)
 	}
 	for id, s := range g.subjects {
-		if !present[id] {
+		if s.round != g.round {
 			c.forget(s)
 			delete(g.subjects, id)
 		}

@@ -19,10 +19,10 @@ type Roster struct {
 
 	mu      sync.Mutex // of the writers; nobody who picks needs it
 	said    statements
-	edition uint64          // of said, but for orders and verdicts
-	peers   map[PeerID]int  // of the pool in use: how many have the name
-	changed chan struct{}   // closed when the peers are others
-	changes atomic.Uint64   // how often they were others
+	edition uint64         // of said, but for orders and verdicts
+	peers   map[PeerID]int // of the pool in use: how many have the name
+	changed chan struct{}  // closed when the peers are others
+	changes atomic.Uint64  // how often they were others
 }
 
 // statements are what the writers have said last, each in a field of its own.
