@@ -21,12 +21,19 @@ const (
 	fullTries = 50
 )
 
-// presence is the nodes that are alive, by id, with the number of their run: one
-// that was started anew knows nothing any more.
+// presence is the nodes that are alive, by id.
 type presence struct {
 	mu    sync.Mutex
-	now   map[string]uint64
+	now   map[string]life
 	knock chan struct{}
+}
+
+// life tells whether a node that is alive is the one of before: if it was started
+// anew it knows nothing any more, and if it was taken for dead it has not been
+// told everything, however short that was.
+type life struct {
+	run   uint64
+	since time.Time // when it was seen first, or again
 }
 
 // newPresence knows nobody yet.
@@ -34,10 +41,10 @@ func newPresence() *presence { return &presence{knock: make(chan struct{}, 1)} }
 
 // set notes who is alive.
 func (c *presence) set(members []gossip.Member) {
-	now := map[string]uint64{}
+	now := map[string]life{}
 	for i := range members {
-		if members[i].Alive {
-			now[members[i].ID] = members[i].Boot
+		if m := &members[i]; m.Alive {
+			now[m.ID] = life{m.Boot, m.Since}
 		}
 	}
 	c.mu.Lock()
@@ -52,7 +59,7 @@ func (c *presence) set(members []gossip.Member) {
 	}
 }
 
-func (c *presence) get() map[string]uint64 {
+func (c *presence) get() map[string]life {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
@@ -61,7 +68,7 @@ func (c *presence) get() map[string]uint64 {
 // attend tells nodes that come what they have to know of learned sessions, until
 // ctx ends.
 func (s *sharing) attend(ctx context.Context) {
-	before := map[string]uint64{}
+	before := map[string]life{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,21 +85,21 @@ func (s *sharing) attend(ctx context.Context) {
 type memberChange struct {
 	self          string
 	before, after []string        // ids, this node's among them
-	fresh         map[string]bool // of after, who knows nothing
+	fresh         map[string]bool // of after, who may know nothing
 }
 
-func newMemberChange(self string, before, after map[string]uint64) memberChange {
+func newMemberChange(self string, before, after map[string]life) memberChange {
 	m := memberChange{self: self, fresh: map[string]bool{}}
 	m.before, m.after = withSelf(self, before), withSelf(self, after)
-	for id, boot := range after {
-		if was, known := before[id]; id != self && (!known || was != boot) {
+	for id, now := range after {
+		if was, known := before[id]; id != self && (!known || was != now) {
 			m.fresh[id] = true
 		}
 	}
 	return m
 }
 
-func withSelf(self string, nodes map[string]uint64) []string {
+func withSelf(self string, nodes map[string]life) []string {
 	ids := slices.Sorted(maps.Keys(nodes))
 	if _, in := nodes[self]; !in {
 		ids = append(ids, self)

@@ -22,8 +22,10 @@ type sharingNodes struct {
 	nodes map[string]*sharingNode
 	gone  map[string]bool
 	boots map[string]uint64
-	told  int // sessions, to one node each
-	full  int // how many sends find no room yet
+	since map[string]time.Time
+	deaf  string // nothing reaches it
+	told  int    // sessions, to one node each
+	full  int    // how many sends find no room yet
 }
 
 // sharingNode is one of sharingNodes: a table of sessions, and what shares it.
@@ -51,7 +53,7 @@ func (c *sharingNode) SharedSessions(f func(zone string, list []upstream.Learned
 }
 
 func newSharingNodes() *sharingNodes {
-	return &sharingNodes{nodes: map[string]*sharingNode{}, gone: map[string]bool{}, boots: map[string]uint64{}}
+	return &sharingNodes{nodes: map[string]*sharingNode{}, gone: map[string]bool{}, boots: map[string]uint64{}, since: map[string]time.Time{}}
 }
 
 // do runs f while nothing else happens.
@@ -76,6 +78,7 @@ func (w *sharingNodes) settle(ctx context.Context, id string) *sharingNode {
 	w.mu.Lock()
 	w.nodes[id], w.gone[id] = c, false
 	w.boots[id]++
+	w.since[id] = time.Now()
 	w.mu.Unlock()
 	go c.attend(ctx)
 	return c
@@ -93,7 +96,7 @@ func (w *sharingNodes) tell() {
 	defer w.mu.Unlock()
 	var list []gossip.Member
 	for id := range w.nodes {
-		list = append(list, gossip.Member{ID: id, Alive: !w.gone[id], Meta: gossip.Meta{Boot: w.boots[id]}})
+		list = append(list, gossip.Member{ID: id, Alive: !w.gone[id], Since: w.since[id], Meta: gossip.Meta{Boot: w.boots[id]}})
 	}
 	for _, c := range w.nodes {
 		c.presence.set(list)
@@ -108,7 +111,7 @@ func (w *sharingNodes) send(to []string, zone string, list []gossip.Session) err
 		return errors.New("full")
 	}
 	for _, id := range to {
-		if !w.gone[id] {
+		if !w.gone[id] && w.deaf != id {
 			w.told += len(list)
 			w.nodes[id].hear(zone, list)
 		}
@@ -202,6 +205,13 @@ func TestSharing(t *testing.T) {
 				w.settle(ctx, "node1") // started anew so quickly that nobody saw it go
 				w.tell()
 				check("another was started anew")
+				w.settle(ctx, "node1")
+				w.do(func() { w.deaf = "node1" }) // it is taken for dead while it is told, for so short that nobody sees it
+				w.tell()
+				time.Sleep(time.Minute)
+				w.do(func() { w.deaf, w.since["node1"] = "", time.Now() })
+				w.tell()
+				check("it was not dead")
 				w.settle(ctx, "another")
 				w.tell()
 				check("one more")

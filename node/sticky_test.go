@@ -71,6 +71,7 @@ func TestClientsStay(t *testing.T) {
 			c.visit(t, s, i, "")
 			return len(c.cookie) == 76
 		})
+		eventually(t, "the first agreed key", func() bool { return len(l.cluster.state().Ring(consensus.StickyRing)) > 0 })
 	}
 	var clients []*loyal
 	for n := range 45 {
