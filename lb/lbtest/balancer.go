@@ -3,15 +3,14 @@ package lbtest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb"
 	"github.com/weir-lb/weir/lb/errorlog"
@@ -104,9 +103,7 @@ func (b *Balancer) Load(conf string) (*config.Config, error) {
 			if !l.Addr.IsValid() {
 				continue
 			}
-			if l.Addr, err = b.port(l.Addr); err != nil {
-				return nil, err
-			}
+			l.Addr = b.port(l.Addr)
 			l.Port = l.Addr.Port()
 		}
 	}
@@ -117,48 +114,35 @@ func (b *Balancer) Load(conf string) (*config.Config, error) {
 // the last request of the one before has ended.
 func (b *Balancer) Reload(conf string) (retired <-chan struct{}, err error) {
 	b.tb.Helper()
-	for try := 1; ; try++ {
-		cfg, err := b.Load(conf)
-		if err != nil {
-			return nil, err
-		}
-		p, err := b.Prepare(cfg)
-		if err == nil {
-			return p.Start(), nil
-		}
-		// Another process took the port that was free a moment ago. Ports in use
-		// by this balancer cannot be the ones in question.
-		if !errors.Is(err, syscall.EADDRINUSE) || try == 3 {
-			return nil, err
-		}
-		if b.serves() {
-			return nil, err
-		}
-		clear(b.ports)
+	cfg, err := b.Load(conf)
+	if err != nil {
+		return nil, err
 	}
+	p, err := b.Prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return p.Start(), nil
 }
 
-func (b *Balancer) serves() bool { return len(b.Addrs()) > 0 }
-
 // port returns the port that stands for a written one.
-func (b *Balancer) port(written netip.AddrPort) (netip.AddrPort, error) {
+func (b *Balancer) port(written netip.AddrPort) netip.AddrPort {
+	b.tb.Helper()
 	if real, ok := b.ports[written]; ok {
-		return real, nil
+		return real
 	}
+	port := uint16(0)
 	for other, real := range b.ports { // 8080 is the same port on every address
 		if other.Port() == written.Port() {
-			real = netip.AddrPortFrom(written.Addr(), real.Port())
-			b.ports[written] = real
-			return real, nil
+			port = real.Port()
 		}
 	}
-	ln, err := net.Listen("tcp", netip.AddrPortFrom(written.Addr(), 0).String())
-	if err != nil {
-		return written, fmt.Errorf("a free port for %s: %w", written, err)
+	if port == 0 {
+		port = loopback.Free(b.tb).Port()
 	}
-	real := netip.AddrPortFrom(written.Addr(), ln.Addr().(*net.TCPAddr).AddrPort().Port())
+	real := netip.AddrPortFrom(written.Addr(), port)
 	b.ports[written] = real
-	return real, ln.Close()
+	return real
 }
 
 // Addr returns the address that stands for one written in the configuration.

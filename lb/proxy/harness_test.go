@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-lb/weir/cluster-test/loopback"
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/lb"
 	"github.com/weir-lb/weir/lb/errorlog"
@@ -76,19 +77,11 @@ func (l *logBuffer) await(t *testing.T, text string) {
 	}
 }
 
-var fronts atomic.Uint32
-
 // start runs a balancer. In conf, which goes into http, LISTEN stands for the
 // listening address and DIR for a folder of the test.
 func start(t *testing.T, conf string) *front {
 	t.Helper()
-	n := fronts.Add(1)
-	pid := os.Getpid()
-	f := &front{
-		t: t, dir: t.TempDir(), log: newLogBuffer(),
-		// An address of its own for every balancer of every process.
-		addr: fmt.Sprintf("127.%d.%d.%d:8080", 1+(pid>>8)%250, pid&255, 1+n%250),
-	}
+	f := &front{t: t, dir: t.TempDir(), log: newLogBuffer(), addr: loopback.Network(t) + "1:8080"}
 	logs := errorlog.NewSet(errorlog.Options{Stderr: f.log})
 	b, err := lb.New(lb.Options{
 		Logs: logs, Version: "1.0", Hostname: "front",

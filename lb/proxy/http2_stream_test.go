@@ -144,7 +144,7 @@ func TestHTTP2Timeouts(t *testing.T) {
 	})
 	conf := "proxy_pass http://" + p.String() + "; proxy_http_version 2; "
 	f := start(t, "server { listen LISTEN; location / { "+conf+" } "+
-		"location /silent { proxy_read_timeout 60ms; "+conf+" } location /stops { proxy_read_timeout 1s; "+conf+" } "+
+		"location /silent { proxy_read_timeout 60ms; "+conf+" } location /stops { proxy_read_timeout 2s; "+conf+" } "+
 		"location /unread { client_max_body_size 0; proxy_send_timeout 60ms; "+conf+" } "+
 		"location /grpc/ { rewrite ^/grpc(/.*) $1 break; client_max_body_size 0; grpc_send_timeout 60ms; grpc_pass "+p.String()+"; } }")
 	for _, c := range []struct{ request, want, log string }{

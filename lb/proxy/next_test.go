@@ -54,7 +54,7 @@ func TestNext(t *testing.T) {
 		{"refused after 503", answer(503), refused, "proxy_next_upstream http_503 error;", "", "502 Bad Gateway [503, 502] 0"},
 		{"one try", refused, ok, "proxy_next_upstream_tries 1;", "", "502 Bad Gateway [502] 0"},
 		{"time is up", "slow", ok, "proxy_read_timeout 60ms; proxy_next_upstream_timeout 30ms;", "", "504 Gateway Time-out [504] 0"},
-		{"timeout", "slow", ok, "proxy_read_timeout 500ms;", "", "200 OK [504, 200] 1"},
+		{"timeout", "slow", ok, "proxy_read_timeout 2s;", "", "200 OK [504, 200] 1"},
 		{"timeout, POST", "slow", ok, "proxy_read_timeout 60ms;", "POST", "504 Gateway Time-out [504] 0"},
 		{"unbuffered body", "", ok, "proxy_request_buffering off;", "PUT", "502 Bad Gateway [502] 0"},
 	} {

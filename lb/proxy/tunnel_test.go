@@ -79,14 +79,14 @@ func TestTunnel(t *testing.T) {
 	})
 	t.Run("kept up by either side", func(t *testing.T) {
 		t.Parallel()
-		_, c := tunnelled(t, "proxy_read_timeout 2s;", "", func(p *wireClient) {
+		_, c := tunnelled(t, "proxy_read_timeout 3s;", "", func(p *wireClient) {
 			p.send(switching)
 			line, _ := p.r.ReadString('.')
 			p.send(line)
 		})
 		c.head()
 		for range 8 {
-			<-time.After(300 * time.Millisecond)
+			<-time.After(450 * time.Millisecond)
 			c.send("x")
 		}
 		c.send(".")

@@ -205,7 +205,7 @@ func TestUploadFailures(t *testing.T) {
 		p := newPeer(t, func(c *wireClient) {
 			_ = c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 			c.head()
-			<-time.After(2 * time.Second)
+			<-t.Context().Done() // it reads nothing until the test ends
 		})
 		f := proxied(t, p, "proxy_send_timeout 80ms; client_max_body_size 64m; client_body_buffer_size 64m;")
 		c := f.dial()
@@ -221,11 +221,11 @@ func TestUploadFailures(t *testing.T) {
 	t.Run("the wait for the reply begins with the body's end", func(t *testing.T) {
 		t.Parallel()
 		p := answering(t, ok)
-		f := proxied(t, p, "proxy_request_buffering off; proxy_read_timeout 1s;")
+		f := proxied(t, p, "proxy_request_buffering off; proxy_read_timeout 2s;")
 		c := f.dial()
 		c.send("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 5\r\n\r\n")
 		for _, b := range "body!" {
-			<-time.After(250 * time.Millisecond)
+			<-time.After(500 * time.Millisecond)
 			c.send(string(b))
 		}
 		if head, _ := c.message(); status(head) != "200 OK" {
