@@ -26,7 +26,7 @@ func TestLargeCluster(t *testing.T) {
 			took, perNode = s.storm(1000, 1)
 			cheap(t, "1,000 verdicts of one", took, perNode)
 			s.net.lose(0.2)
-			s.verdicts(10).within(t, "one verdict, 20 % lost", 600*time.Millisecond, 2500*time.Millisecond)
+			s.verdicts(10).mostly(t, "one verdict, 20 % lost", 600*time.Millisecond, 5*time.Second)
 			s.net.lose(0)
 			s.nodes[7].Close()
 			died := time.Now()
