@@ -67,8 +67,13 @@ func (b *Balancer) newConn(nc net.Conn, socket *listen.Socket) (*conn, error) {
 		return nil, err
 	}
 	c.ready = c.readable
-	if nc, ok := nc.(*listen.Conn); ok && nc.Remote().IsValid() {
-		c.Remote, c.Local = nc.Remote(), nc.Local()
+	accepted, ok := nc.(*listen.Conn)
+	if ok {
+		waited := accepted.Waited()
+		c.opened, c.Start = c.opened-int64(waited), c.Start.Add(-waited)
+	}
+	if ok && accepted.Remote().IsValid() {
+		c.Remote, c.Local = accepted.Remote(), accepted.Local()
 		c.RemoteText = c.Remote.Addr().AppendTo(nil)
 		return c, nil
 	}

@@ -95,6 +95,7 @@ func (c *Change) Commit() error {
 			errs = append(errs, socket.close(!s.handedOn))
 		}
 	}
+	s.flush() // what came by a socket that is closed now must be told so
 	return errors.Join(errs...)
 }
 

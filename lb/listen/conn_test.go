@@ -99,12 +99,74 @@ func TestConnEnds(t *testing.T) {
 	}
 }
 
+// TestUnpolledConn: what does not wait keeps the poller from hearing of a connection, and so does its end.
+func TestUnpolledConn(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*Conn) error{"close": (*Conn).Close, "retire": (*Conn).Retire} {
+		r := newReaper()
+		client, c := acceptOne(t, r, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0")})
+		var fd uintptr
+		content := func(got uintptr) bool { fd = got; return true }
+		if !c.Try(content) || fd != uintptr(c.fd) || c.Try(func(uintptr) bool { return false }) {
+			t.Errorf("%s: Try does not call with the descriptor, or does not tell what comes of it", name)
+		}
+		if c.file.Load() != nil {
+			t.Errorf("%s: the poller knows of it", name)
+		}
+		if err := end(c); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("%s: the client sees %v", name, err)
+		}
+		if len(r.dead) > 0 {
+			t.Errorf("%s: its descriptor is not free", name)
+		}
+		if fd = 0; c.Try(content) || fd != 0 {
+			t.Errorf("%s: Try calls for what is closed", name)
+		}
+		_, err := c.Read(make([]byte, 1))
+		for _, err := range []error{err, c.CloseWrite(), c.SetDeadline(time.Now()), end(c)} {
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("%s: afterwards %v", name, err)
+			}
+		}
+	}
+}
+
+// TestPolledConn: all that may have to wait, or comes from other goroutines, makes the poller hear of a connection.
+func TestPolledConn(t *testing.T) {
+	t.Parallel()
+	for name, use := range map[string]func(*Conn) error{
+		"write":     func(c *Conn) error { _, err := c.Write([]byte("x")); return err },
+		"deadline":  func(c *Conn) error { return c.SetReadDeadline(time.Time{}) },
+		"half":      (*Conn).CloseWrite,
+		"raw read":  func(c *Conn) error { return (*rawConn)(c).Read(func(uintptr) bool { return true }) },
+		"raw write": func(c *Conn) error { return (*rawConn)(c).Write(func(uintptr) bool { return true }) },
+	} {
+		_, c := acceptOne(t, newReaper(), Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0")})
+		done := make(chan error, 1)
+		if !c.Try(func(uintptr) bool { // meanwhile
+			go func() { done <- use(c) }()
+			return <-done == nil && c.file.Load() != nil
+		}) {
+			t.Errorf("%s: it failed, or the poller does not know of it", name)
+		}
+		if c.Try(func(uintptr) bool { t.Errorf("%s: Try calls still", name); return true }) {
+			t.Errorf("%s: Try says yes still", name)
+		}
+	}
+}
+
 func TestReaper(t *testing.T) {
 	t.Parallel()
 	r := newReaper()
 	waiting := func() int { return len(r.dead) }
 	retire := func() {
 		_, c := acceptOne(t, r, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0")})
+		if _, err := c.poll(); err != nil {
+			t.Error(err)
+		}
 		if err := c.Retire(); err != nil {
 			t.Error(err)
 		}

@@ -9,8 +9,10 @@
 // Which virtual servers a connection belongs to is told by a [Binding]: when one of the addresses on a port is the wildcard,
 // only the wildcard is bound, and connections to the more specific addresses are told apart by their local address.
 //
-// The package runs one accepting goroutine per listening descriptor and none per connection. An accepted TCP connection costs
-// accept4, the two epoll_ctl of the runtime's poller, one fcntl of package os, dup3 and close, and getsockname where the socket is
-// bound to a wildcard; only close is announced to the scheduler, and closing is done for many connections at a time, see reaper.
+// The package runs one accepting goroutine per listening descriptor, one for connections whose first bytes are awaited (see
+// deferral) and none per connection. An accepted TCP connection costs accept4, a look whether bytes are there, one epoll_ctl
+// where they are not, close, and getsockname where the socket is bound to a wildcard; none of them is announced to the scheduler.
+// Go's poller hears of a connection only when it is waited for once more, as those are that serve further requests: that costs
+// two more epoll_ctl, one fcntl of package os and dup3, and closing is done for many of them at a time, see reaper.
 // Options that an accepted socket inherits, such as TCP_NODELAY, keepalive and buffer sizes, are set on the listener only.
 package listen

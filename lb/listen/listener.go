@@ -22,7 +22,10 @@ type listener struct {
 	file     *os.File
 	raw      syscall.RawConn
 	reaper   *reaper
+	opened   time.Time
 	closed   atomic.Bool
+
+	drained func() // called before Accept waits; nil: nothing is
 
 	take func(fd uintptr) bool // l.takeOne, bound once
 	fd   int                   // what it found
@@ -32,7 +35,7 @@ type listener struct {
 
 // adopt turns a listener of package net into one of ours. The given one is closed in any case.
 func adopt(ln net.Listener, r *reaper) (*listener, error) {
-	l := &listener{addr: ln.Addr(), reaper: r}
+	l := &listener{addr: ln.Addr(), reaper: r, opened: time.Now()}
 	if unix, ok := ln.(*net.UnixListener); ok {
 		unix.SetUnlinkOnClose(false) // the set decides, since a successor process may go on using the path
 	}
@@ -108,6 +111,9 @@ func (l *listener) takeOne(fd uintptr) bool {
 			l.fd = int(got)
 			return true
 		case syscall.EAGAIN:
+			if l.drained != nil {
+				l.drained()
+			}
 			return false
 		case syscall.EINTR, syscall.ECONNABORTED: // the client left while it was queued
 		default:
@@ -118,7 +124,7 @@ func (l *listener) takeOne(fd uintptr) bool {
 }
 
 func (l *listener) newConn() (*Conn, error) {
-	c := &Conn{fd: l.fd, of: l, local: endpoint(l.local)}
+	c := &Conn{fd: int32(l.fd), of: l, local: endpoint(l.local)}
 	if l.local.IsValid() {
 		c.remote = endpoint(addrPortOf(&l.from))
 	}
@@ -130,7 +136,6 @@ func (l *listener) newConn() (*Conn, error) {
 		}
 		c.local = endpoint(addrPortOf(&l.from))
 	}
-	c.file = os.NewFile(uintptr(l.fd), "connection")
 	return c, nil
 }
 

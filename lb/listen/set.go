@@ -11,8 +11,8 @@ import (
 
 // Config holds what a [Set] needs besides addresses.
 type Config struct {
-	// Accept takes a new connection, a *Conn. It is called on the socket's accepting goroutine, so it must
-	// return at once, and it must not call methods of the Set.
+	// Accept takes a new connection, a *Conn: when its first bytes are here, or about 100 ms after it came, whichever is first.
+	// It must return at once, and it must not call methods of the Set. Several goroutines call it, but only one for each connection.
 	Accept func(net.Conn, *Socket)
 	// Report takes troubles that do not end anything: *OptionError, *AcceptError, *OpenError of a repeated listen(2).
 	// It may be called by several goroutines at once.
@@ -27,8 +27,9 @@ type Config struct {
 
 // Set is the listening sockets of one balancer. Its methods are safe for use by many goroutines.
 type Set struct {
-	config Config
-	reaper *reaper
+	config   Config
+	reaper   *reaper
+	deferral *deferral // nil until something is accepted, or where there cannot be one
 
 	mu        sync.Mutex
 	sockets   map[string]*Socket // by name; those in force
@@ -143,7 +144,15 @@ func (s *Set) Stop() error {
 			errs = append(errs, l.halt())
 		}
 	}
+	s.flush()
 	return errors.Join(errs...)
+}
+
+// flush hands over the connections that are held back.
+func (s *Set) flush() {
+	if s.deferral != nil {
+		s.deferral.flush()
+	}
 }
 
 // Resume takes up accepting after [Set.Stop].
@@ -167,12 +176,25 @@ func (s *Set) Close() error {
 		errs = append(errs, socket.close(!s.handedOn))
 		delete(s.sockets, name)
 	}
+	if s.deferral != nil {
+		errs = append(errs, s.deferral.end())
+	}
 	return errors.Join(errs...)
 }
 
 func (s *Set) run(socket *Socket) {
+	if s.deferral == nil {
+		var err error
+		if s.deferral, err = newDeferral(s.config.Accept); err != nil {
+			s.report(err) // connections are handed over at once, then
+		}
+	}
+	accept := s.config.Accept
+	if s.deferral != nil {
+		accept = s.deferral.take
+	}
 	for _, l := range socket.lanes {
-		l.run(socket, s.config.Accept, s.report)
+		l.run(socket, accept, s.report)
 	}
 }
 

@@ -2,13 +2,16 @@
 // lowest cost that ordinary goroutines allow. Both sides of a proxied request
 // use it: the client's connection and the upstream's.
 //
-// Three things set it apart from net.Conn, which it wraps:
+// Four things set it apart from net.Conn, which it wraps:
 //
 //   - No read ends in EAGAIN. Serve keeps one raw read callback for the life
 //     of a connection: the runtime's readiness flag is consumed by waiting and
 //     never reset, so that a short read may be trusted to have emptied the
 //     socket. Exchange writes a request from inside the callback in which it
 //     then waits for the reply: the flag is reset before the peer can answer.
+//   - The first wait of a new connection first looks whether its bytes are
+//     there: one whose only request is, ends without the runtime's poller
+//     having known it.
 //   - Reads and writes are raw system calls that do not tell the scheduler,
 //     which is safe because they never block.
 //   - Deadlines are lazy. What a caller asks for is only noted; the runtime's

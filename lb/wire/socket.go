@@ -29,6 +29,7 @@ type Socket struct {
 	patience    time.Duration // of a write that waits for room, 0: endless
 	interrupted atomic.Bool
 	closed      atomic.Bool
+	untried     bool // no wait has begun, and the connection is a trier
 
 	// onPause is called when a wait for bytes has lasted for pauseAfter.
 	onPause func()
@@ -69,8 +70,16 @@ func (s *Socket) Init(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	*s = Socket{conn: conn, raw: raw}
+	_, tries := conn.(trier)
+	*s = Socket{conn: conn, raw: raw, untried: tries}
 	return nil
+}
+
+// trier is a connection of which the runtime's poller hears when it is waited
+// for only. Try calls f, which does not wait, as long as the poller does not
+// know of it, and returns what f returns.
+type trier interface {
+	Try(f func(fd uintptr) bool) bool
 }
 
 // Conn returns the connection s wraps.
@@ -203,8 +212,15 @@ func (s *Socket) expired() error {
 }
 
 // wait runs a raw read callback until it is content, over as many timers as
-// fire too early.
+// fire too early. The first wait of a new connection is no wait if its bytes are
+// there already.
 func (s *Socket) wait(f func(fd uintptr) bool) error {
+	if s.untried {
+		s.untried = false
+		if s.conn.(trier).Try(f) {
+			return nil
+		}
+	}
 	if err := s.arm(); err != nil {
 		return err
 	}

@@ -2,17 +2,16 @@ package wire
 
 import (
 	"errors"
-	"os"
 	"sync"
-	"syscall"
+
+	"github.com/weir-lb/weir/lb/epoll"
 )
 
 // Watcher notices peers that hang up while nobody reads from them. One serves
 // a whole process part; it costs one descriptor, one goroutine, and nothing
 // for connections that are not watched.
 type Watcher struct {
-	file  *os.File // the epoll descriptor, itself polled by the runtime
-	epoll int
+	epoll *epoll.Instance
 
 	mu      sync.Mutex
 	watched map[int32]func()
@@ -20,19 +19,12 @@ type Watcher struct {
 
 // NewWatcher starts a watcher; Close ends it.
 func NewWatcher() (*Watcher, error) {
-	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	instance, err := epoll.Open()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+		return nil, err
 	}
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		return nil, errors.Join(err, syscall.Close(fd))
-	}
-	w := &Watcher{file: os.NewFile(uintptr(fd), "epoll"), epoll: fd, watched: map[int32]func(){}}
-	raw, err := w.file.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(err, w.file.Close())
-	}
-	go w.run(raw)
+	w := &Watcher{epoll: instance, watched: map[int32]func(){}}
+	go func() { _ = instance.Wait(w.call) }() // until Close
 	return w, nil
 }
 
@@ -41,7 +33,7 @@ func (w *Watcher) Close() error {
 	w.mu.Lock()
 	clear(w.watched)
 	w.mu.Unlock()
-	return w.file.Close()
+	return w.epoll.Close()
 }
 
 // Watch calls gone, once, when the peer of s ends its side or resets the
@@ -53,8 +45,7 @@ func (w *Watcher) Watch(s *Socket, gone func()) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.watched[int32(fd)] = gone
-		event := syscall.EpollEvent{Events: syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: int32(fd)}
-		if failed = syscall.EpollCtl(w.epoll, syscall.EPOLL_CTL_ADD, int(fd), &event); failed != nil {
+		if failed = w.epoll.Add(int(fd), epoll.HungUp|epoll.Once); failed != nil {
 			delete(w.watched, int32(fd))
 		}
 	})
@@ -67,34 +58,18 @@ func (w *Watcher) Unwatch(s *Socket) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		delete(w.watched, int32(fd))
-		_ = syscall.EpollCtl(w.epoll, syscall.EPOLL_CTL_DEL, int(fd), nil)
-	})
-}
-
-func (w *Watcher) run(raw syscall.RawConn) {
-	events := make([]syscall.EpollEvent, 64)
-	_ = raw.Read(func(fd uintptr) bool { // ends when Close does
-		for {
-			n, err := syscall.EpollWait(int(fd), events, 0)
-			if err == syscall.EINTR {
-				continue
-			}
-			if err != nil || n <= 0 {
-				return err != nil
-			}
-			w.call(events[:n])
-		}
+		_ = w.epoll.Remove(int(fd)) // fails only where Watch has failed
 	})
 }
 
 // call runs the callbacks under the lock, so that Unwatch can promise that
 // none runs later.
-func (w *Watcher) call(events []syscall.EpollEvent) {
+func (w *Watcher) call(fds []int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range events {
-		if gone := w.watched[events[i].Fd]; gone != nil {
-			delete(w.watched, events[i].Fd)
+	for _, fd := range fds {
+		if gone := w.watched[fd]; gone != nil {
+			delete(w.watched, fd)
 			gone()
 		}
 	}

@@ -299,6 +299,60 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// trier is a connection that can be read from before it is waited for.
+type trier struct {
+	*net.TCPConn
+	tries, fd int
+}
+
+func (c *trier) Try(f func(fd uintptr) bool) bool {
+	c.tries++
+	return f(uintptr(c.fd))
+}
+
+// TestFirstWaitTries: a new connection whose bytes are there is not waited for; one without is, as ever.
+func TestFirstWaitTries(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{true, false} {
+		plain, far := pair(t)
+		c := &trier{TCPConn: plain.Conn().(*net.TCPConn)}
+		raw, err := c.SyscallConn()
+		if err == nil {
+			err = raw.Control(func(fd uintptr) { c.fd = int(fd) })
+		}
+		s := &wire.Stream{}
+		if err := errors.Join(err, s.Init(c)); err != nil {
+			t.Fatal(err)
+		}
+		send := func() {
+			if _, err := far.Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+		}
+		if before {
+			send()
+			if _, err := plain.PeekByte(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		calls := 0
+		err = s.Serve(func(fd uintptr) bool {
+			if calls++; calls == 2 && !before { // Try has found nothing
+				send()
+			}
+			n, err := s.ReadNow(fd, make([]byte, 10))
+			return n > 0 || err != syscall.EAGAIN
+		})
+		if err != nil || c.tries != 1 || before != (calls == 1) {
+			t.Errorf("bytes there before: %v: %d tries, %d calls, %v", before, c.tries, calls, err)
+		}
+		send()
+		if n, err := s.Read(make([]byte, 10)); n != 1 || err != nil || c.tries != 1 {
+			t.Errorf("second wait: %d bytes, %d tries, %v", n, c.tries, err)
+		}
+	}
+}
+
 func TestWatcher(t *testing.T) {
 	t.Parallel()
 	w, err := wire.NewWatcher()
