@@ -34,8 +34,8 @@ type Conn struct {
 	born     int64 // wire.Now
 	requests int
 
-	buf  *[]byte       // nil while idle, and until the first bytes of a reply are there
-	lend func() []byte // c.fresh, bound once
+	buf  *[]byte // nil while idle, and while bytes are waited for and none are buffered
+	wide bool    // the next to be lent is a large one
 	r, w int
 
 	// The lists of a Group; see there.
@@ -63,10 +63,15 @@ func (c *Conn) Consume(n int) {
 
 // hold takes a buffer for the exchange that begins.
 func (c *Conn) hold() {
-	if c.buf == nil {
-		c.buf = smallBuffers.Get().(*[]byte)
-		c.r, c.w = 0, 0
+	if c.buf != nil {
+		return
 	}
+	if c.wide {
+		c.buf = largeBuffers.Get().(*[]byte)
+	} else {
+		c.buf = smallBuffers.Get().(*[]byte)
+	}
+	c.r, c.w = 0, 0
 }
 
 // Free gives the buffer back; what it held is lost.
@@ -125,7 +130,12 @@ func (c *Conn) Widen(size int) {
 
 // Enlarge prepares for a long body: the next reads are large ones.
 func (c *Conn) Enlarge() {
-	if c.buf != nil && len(*c.buf) == small {
+	c.wide = true
+	switch {
+	case c.buf == nil || len(*c.buf) != small:
+	case c.r == c.w:
+		c.Free()
+	default:
 		c.grow()
 	}
 }
@@ -133,28 +143,37 @@ func (c *Conn) Enlarge() {
 // Exchange sends a request and waits for the first bytes of the reply, which
 // are buffered then.
 func (c *Conn) Exchange(out []byte) error {
-	c.requests++
-	c.Free()
-	n, err := c.Stream.Exchange(out, c.lend)
+	c.Begin()
+	n, err := c.Stream.Exchange(out, c)
 	c.w += n
 	return err
 }
 
-// fresh returns an empty buffer, held from now on.
-func (c *Conn) fresh() []byte {
+// Lend implements wire.Lender: it returns an empty buffer, held from now on.
+func (c *Conn) Lend() []byte {
 	c.hold()
 	return *c.buf
 }
+
+// Reclaim implements wire.Lender.
+func (c *Conn) Reclaim() { c.Free() }
 
 // Begin counts a request that is sent with Write instead of Exchange.
 func (c *Conn) Begin() {
 	c.requests++
 	c.Free()
+	c.wide = false
 }
 
 // Fill waits for more bytes behind the buffered ones. io.EOF is the end of the
 // peer's side, io.ErrShortBuffer a buffer that is full.
 func (c *Conn) Fill() error {
+	if c.r == c.w {
+		c.Free()
+		n, err := c.Stream.ReadLent(c)
+		c.w += n
+		return err
+	}
 	p, err := c.room()
 	if err != nil {
 		return err

@@ -37,7 +37,6 @@ type Profile struct {
 // has the limit handshake of its own.
 func Dial(ctx context.Context, p *upstream.Peer, f *Profile, handshake time.Duration) (*Conn, error) {
 	c := &Conn{Peer: p, profile: f, born: wire.Now()}
-	c.lend = c.fresh
 	if err := dial(ctx, &c.Stream, p, f, handshake); err != nil {
 		return nil, err
 	}

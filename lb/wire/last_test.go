@@ -33,7 +33,7 @@ func TestLastBytesWithTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, read := range map[string]func(s *wire.Stream, p []byte) (int, error){
 		"read":     (*wire.Stream).Read,
-		"exchange": func(s *wire.Stream, p []byte) (int, error) { return s.Exchange(nil, func() []byte { return p }) },
+		"exchange": func(s *wire.Stream, p []byte) (int, error) { return s.Exchange(nil, &lender{buf: p}) },
 		"serve": func(s *wire.Stream, p []byte) (n int, err error) {
 			if waited := s.Serve(func(fd uintptr) bool { n, err = s.ReadNow(fd, p); return n > 0 || err == io.EOF }); waited != nil {
 				return 0, waited

@@ -39,7 +39,7 @@ type Socket struct {
 	push     func(fd uintptr) bool // s.writeOnce, bound once
 	look     func(fd uintptr)      // s.lookOnce, bound once
 	out, in  []byte
-	lend     func() []byte // where in comes from in an Exchange
+	lender   Lender // where in comes from, if not from the caller
 	wrote, n int
 	phase    phase
 	err      error
@@ -250,15 +250,23 @@ func (s *Socket) Serve(ready func(fd uintptr) bool) error {
 // shorter; without it a shorter limit holds only from the next wake-up on.
 func (s *Socket) Rearm() error { return s.arm() }
 
+// Lender has the buffers of reads, so that none lies about while the peer
+// works: the next one to be lent is the one given back last, which is still in
+// the processor's cache.
+type Lender interface {
+	// Lend returns a buffer when something may be there to be read.
+	Lend() []byte
+	// Reclaim takes it back: nothing was.
+	Reclaim()
+}
+
 // Exchange writes out and then waits for the first bytes of the answer, which
-// it reads into what lend returns. lend is called once, when there is something
-// to read, so that no buffer lies about while the peer works: the next one to
-// be lent is the one given back last, which is still in the processor's cache.
-// A write that the socket does not take at once goes on under the write limit.
-func (s *Socket) Exchange(out []byte, lend func() []byte) (int, error) {
-	s.out, s.in, s.lend, s.wrote, s.n, s.err, s.phase = out, nil, lend, 0, 0, nil, phaseWrite
+// it reads into what the lender has then. A write that the socket does not take
+// at once goes on under the write limit.
+func (s *Socket) Exchange(out []byte, from Lender) (int, error) {
+	s.out, s.in, s.lender, s.wrote, s.n, s.err, s.phase = out, nil, from, 0, 0, nil, phaseWrite
 	err := s.wait(s.stepper())
-	s.out, s.in, s.lend = nil, nil, nil
+	s.out, s.in, s.lender = nil, nil, nil
 	if err != nil {
 		return 0, err
 	}
@@ -266,9 +274,17 @@ func (s *Socket) Exchange(out []byte, lend func() []byte) (int, error) {
 		if _, err := s.Write(out[s.wrote:]); err != nil {
 			return 0, err
 		}
-		return s.Read(lend())
+		return s.ReadLent(from)
 	}
 	return s.n, s.err
+}
+
+// ReadLent is Read into what the lender has when the bytes are there.
+func (s *Socket) ReadLent(from Lender) (int, error) {
+	s.lender = from
+	n, err := s.Read(nil)
+	s.lender = nil
+	return n, err
 }
 
 // Read waits for bytes and reads them; io.EOF is the end of the peer's side.
@@ -309,11 +325,17 @@ func (s *Socket) advance(fd uintptr) bool {
 		s.phase = phaseRead
 		return s.err != nil
 	}
-	if s.lend != nil {
-		s.in, s.lend = s.lend(), nil
+	if s.lender != nil {
+		s.in = s.lender.Lend()
 	}
 	s.n, s.err = ReadNow(fd, s.in)
-	return s.err != syscall.EAGAIN
+	if s.err != syscall.EAGAIN {
+		return true
+	}
+	if s.lender != nil {
+		s.lender.Reclaim()
+	}
+	return false
 }
 
 // Write writes all of p, at once where the socket takes it.

@@ -140,16 +140,25 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return s.readTLS(p)
 }
 
-// Exchange writes out and waits for the first bytes of the answer, which go
-// into what lend returns; see Socket.Exchange.
-func (s *Stream) Exchange(out []byte, lend func() []byte) (int, error) {
+// ReadLent waits for bytes and reads them into what the lender has; over TLS,
+// which has buffers of its own, it is lent at once.
+func (s *Stream) ReadLent(from Lender) (int, error) {
 	if s.feed == nil {
-		return s.Socket.Exchange(out, lend)
+		return s.Socket.ReadLent(from)
+	}
+	return s.readTLS(from.Lend())
+}
+
+// Exchange writes out and waits for the first bytes of the answer, which go
+// into what the lender has; see Socket.Exchange.
+func (s *Stream) Exchange(out []byte, from Lender) (int, error) {
+	if s.feed == nil {
+		return s.Socket.Exchange(out, from)
 	}
 	if _, err := s.Write(out); err != nil {
 		return 0, err
 	}
-	return s.readTLS(lend())
+	return s.readTLS(from.Lend())
 }
 
 // CloseWrite ends the sending side, so that the peer sees the end.

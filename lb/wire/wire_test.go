@@ -102,7 +102,7 @@ func TestExchange(t *testing.T) {
 			}
 		}()
 		in := make([]byte, 100)
-		n, err := s.Exchange(out, func() []byte { return in })
+		n, err := s.Exchange(out, &lender{buf: in})
 		if err != nil || string(in[:n]) != "whole" {
 			t.Fatalf("%q %v", in[:n], err)
 		}
