@@ -8,9 +8,9 @@ import (
 	"github.com/weir-lb/weir/lb/wire"
 )
 
-// bufferSize holds the head of a usual reply with the whole of a small body,
-// and makes few reads of a large one.
-const bufferSize = 64 << 10
+// bufferSize is that of the buffers for long replies, of which it makes few
+// reads. No more of them are in use than replies are in work at a time.
+const bufferSize = 128 << 10
 
 // small is the size of the buffer that an exchange starts with; a reply that
 // fills it goes on in a large one.
@@ -35,8 +35,9 @@ type Conn struct {
 	requests int
 
 	buf  *[]byte // nil while idle, and while bytes are waited for and none are buffered
-	wide bool    // the next to be lent is a large one
 	r, w int
+	long bool // a long reply is expected: the next buffer lent is a large one
+	open bool // the peer may send much ahead
 
 	// The lists of a Group; see there.
 	older, newer *Conn // of the same peer
@@ -61,12 +62,12 @@ func (c *Conn) Consume(n int) {
 	}
 }
 
-// hold takes a buffer for the exchange that begins.
+// hold takes a buffer where there is none.
 func (c *Conn) hold() {
 	if c.buf != nil {
 		return
 	}
-	if c.wide {
+	if c.long {
 		c.buf = largeBuffers.Get().(*[]byte)
 	} else {
 		c.buf = smallBuffers.Get().(*[]byte)
@@ -128,9 +129,18 @@ func (c *Conn) Widen(size int) {
 	c.buf, c.w = &wide, n
 }
 
-// Enlarge prepares for a long body: the next reads are large ones.
+// ahead is how much of a long reply the peer may send before any is read: as
+// much as a connection of HTTP/2 holds of one for a slow client.
+const ahead = 256 << 10
+
+// Enlarge prepares for a long reply that is read into memory, until the
+// connection is put back: the next reads are large ones, and find much.
 func (c *Conn) Enlarge() {
-	c.wide = true
+	c.long = true
+	if !c.open {
+		c.open = true
+		c.OpenWindow(ahead)
+	}
 	switch {
 	case c.buf == nil || len(*c.buf) != small:
 	case c.r == c.w:
@@ -162,7 +172,6 @@ func (c *Conn) Reclaim() { c.Free() }
 func (c *Conn) Begin() {
 	c.requests++
 	c.Free()
-	c.wide = false
 }
 
 // Fill waits for more bytes behind the buffered ones. io.EOF is the end of the

@@ -300,7 +300,7 @@ func TestBuffer(t *testing.T) {
 	var err error
 	for c.ReadWithin(wire.Now(), 5*time.Second); err == nil; err = c.Fill() {
 	}
-	if !errors.Is(err, io.ErrShortBuffer) || len(c.Buffered()) != 64<<10 {
+	if !errors.Is(err, io.ErrShortBuffer) || len(c.Buffered()) != 128<<10 {
 		t.Fatalf("%d bytes, %v", len(c.Buffered()), err)
 	}
 	var got []byte

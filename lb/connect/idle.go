@@ -104,6 +104,7 @@ func (g *Group) Put(c *Conn, now int64) {
 		return
 	}
 	c.Free()
+	c.long = false
 	c.ClearInterrupt()
 	s := stackOf(c.Peer)
 	var victim *Conn

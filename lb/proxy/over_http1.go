@@ -60,6 +60,9 @@ func (overHTTP1) send(x *exchange) *failure {
 	c.OnPause(x.now, pauseAfter, x.onPause)
 	whole := x.body.whole()
 	x.sent = true
+	if x.h.limitRate == nil && (x.r.Version == request.HTTP20 || x.r.Conn.TLS != nil) {
+		c.Enlarge() // long or not, the reply passes through memory, where few reads are best
+	}
 	if x.body.none() || whole != nil && len(whole) <= smallBody {
 		x.doing = readingHeader
 		x.out = append(x.out, whole...)
@@ -153,7 +156,7 @@ func (overHTTP1) piece(x *exchange) ([]byte, error) {
 }
 
 func (overHTTP1) fill(x *exchange) error {
-	if x.attemptNow().Length > 32<<10 || x.decoder.Left() > 32<<10 {
+	if x.limit == 0 && (x.attemptNow().Length > 32<<10 || x.decoder.Left() > 32<<10) {
 		x.conn.Enlarge()
 	}
 	err := x.conn.Fill()
