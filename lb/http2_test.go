@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-lb/weir/lb/http2"
 	"github.com/weir-lb/weir/lb/lbtest"
@@ -399,3 +400,18 @@ func TestHTTP2IsAgreedOn(t *testing.T) {
 }
 
 func last(list []frame) frame { return list[len(list)-1] }
+
+// A client of HTTP/2, whose replies are read in large pieces otherwise, gets one
+// under proxy_limit_rate in small ones.
+func TestHTTP2ProxyLimitRate(t *testing.T) {
+	t.Parallel()
+	const size = 100_000
+	be := lbtest.StartBackend(t, func(c *lbtest.Call) { c.Answer(200, strings.Repeat("x", size)) })
+	b := startH2(t, `location / { proxy_pass http://`+be.Addr()+`; proxy_limit_rate 200k; }`)
+	begun := time.Now()
+	(&pager{t: t, client: browser(t, b, "127.0.0.1:8080"), origin: "http://a"}).ask("GET /", "", "200 "+strings.Repeat("x", size))
+	// All but the last 16 KB need so long.
+	if took := time.Since(begun); took < 400*time.Millisecond {
+		t.Errorf("%d bytes in %v", size, took)
+	}
+}

@@ -317,3 +317,30 @@ func TestBuffer(t *testing.T) {
 		t.Error("the bytes differ")
 	}
 }
+
+// TestEnlarge: a connection reads a long reply in large pieces, but only the
+// one that it was enlarged for, and holds no buffer between its pieces.
+func TestEnlarge(t *testing.T) {
+	t.Parallel()
+	f := listen(t)
+	_, peer := poolOf(t, upstream.Addr{AddrPort: f.addr})
+	g := connect.NewGroup(connect.Keepalive{Connections: 1, Requests: 100})
+	c := dial(t, g, peer, &connect.Profile{})
+	end := <-f.come
+	for _, step := range []struct {
+		name string
+		do   func()
+		want int
+	}{
+		{"at first", func() {}, 16 << 10},
+		{"enlarged amid a reply", func() { exchanged(t, c, end); c.Enlarge() }, 128 << 10},
+		{"before the next part", func() { exchanged(t, c, end) }, 128 << 10},
+		{"kept", func() { g.Put(c, wire.Now()) }, 16 << 10},
+	} {
+		step.do()
+		if n := len(c.Lend()); n != step.want {
+			t.Errorf("%s: %d bytes", step.name, n)
+		}
+		c.Reclaim()
+	}
+}
