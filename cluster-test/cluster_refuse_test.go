@@ -109,6 +109,14 @@ func TestClusterDataRolledBack(t *testing.T) {
 	n.start()
 	c.everywhere("one two")
 	c.await("the refusal of old data", func() error { return logged("its data is an old copy", n) })
+	one := c.nodes[0]
+	one.order("cluster", "keys", "rotate", "sticky")
+	c.await("a new key in use, for which the refused node is not waited", func() error {
+		if status := one.order("cluster", "status"); !strings.Contains(status, " retiring, ") {
+			return errors.New(status)
+		}
+		return nil
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	for _, n := range c.nodes[:2] {

@@ -36,7 +36,7 @@ type Options struct {
 	// Targets returns addresses at which nodes of the cluster may be: those that
 	// are configured, and those that gossip sees.
 	Targets func() []string
-	// Presence returns the nodes that gossip sees alive, and the index that each
+	// Presence returns the nodes that gossip sees alive and that the cluster does not refuse, and the index that each
 	// has applied. It is asked about once a second; this node is in it.
 	Presence func() map[NodeID]uint64
 	// Call has the Answer method of the node at an address answer body. If it is
@@ -269,6 +269,13 @@ func (c *Consensus) Leader() (NodeID, string) {
 func (c *Consensus) Removed() bool {
 	e, why := c.engine()
 	return e == nil && errors.Is(why, errRemoved)
+}
+
+// Refused reports whether the cluster lets this node agree on nothing until an
+// operator has mended it: it was removed, or its data is an old copy.
+func (c *Consensus) Refused() bool {
+	e, why := c.engine()
+	return e == nil && errors.Is(why, errRefused)
 }
 
 // Transfer has another voter lead. Any node may be asked. It returns who leads

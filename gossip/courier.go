@@ -139,7 +139,7 @@ func (c *courier) visit() error {
 	if err != nil {
 		return err
 	}
-	c.outbox.resume(welcome.last)
+	c.g.counts.sessionSent.Add(uint64(c.outbox.resume(welcome.last)))
 	c.mu.Lock()
 	t.courier, c.talk, c.told = c, t, map[nodeID]mark{}
 	c.mu.Unlock()

@@ -134,7 +134,15 @@ func (g *Gossip) Addr() string { return g.addr }
 func (g *Gossip) Members() []Member { return g.roll.all() }
 
 // Stats returns what has been counted.
-func (g *Gossip) Stats() Stats { return g.counts.stats() }
+func (g *Gossip) Stats() Stats {
+	s := g.counts.stats()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.couriers {
+		s.SessionWait += c.outbox.sessions()
+	}
+	return s
+}
 
 // SetMeta tells all members something new of this node, and waits until it is on its way, at most a second. Boot stays
 // what it was at Open.

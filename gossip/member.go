@@ -18,6 +18,7 @@ type Meta struct {
 	Ready      bool // takes clients
 	Draining   bool // finishes what runs
 	Restarting bool // goes and means to be back at once
+	Refused    bool // is shut out of agreement until an operator mends it
 }
 
 const (
@@ -32,7 +33,7 @@ func (m Meta) encode() []byte {
 	b = binary.BigEndian.AppendUint64(b, m.Boot)
 	b = binary.BigEndian.AppendUint16(b, m.Level)
 	var flags byte
-	for i, on := range []bool{m.Ready, m.Draining, m.Restarting} {
+	for i, on := range []bool{m.Ready, m.Draining, m.Restarting, m.Refused} {
 		if on {
 			flags |= 1 << i
 		}
@@ -53,7 +54,7 @@ func decodeMeta(b []byte) (Meta, error) {
 		m.Level = binary.BigEndian.Uint16(part)
 	}
 	flags := r.byte()
-	m.Ready, m.Draining, m.Restarting = flags&1 != 0, flags&2 != 0, flags&4 != 0
+	m.Ready, m.Draining, m.Restarting, m.Refused = flags&1 != 0, flags&2 != 0, flags&4 != 0, flags&8 != 0
 	m.Name, m.Link = r.text(), r.text()
 	if r.bad || max(len(m.Name), len(m.Link)) > metaText {
 		return Meta{}, errMalformed

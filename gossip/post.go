@@ -66,25 +66,30 @@ func (o *outbox) take() (frames [][]byte) {
 	return frames
 }
 
-// acknowledge lets go of all posts up to one.
-func (o *outbox) acknowledge(seq uint64) {
+// acknowledge lets go of all posts up to one, and tells how many sessions that
+// were.
+func (o *outbox) acknowledge(seq uint64) (sessions int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := 0
 	for n < len(o.posts) && o.posts[n].seq <= seq {
 		o.bytes -= len(o.posts[n].frame)
+		sessions += o.posts[n].size
 		n++
 	}
 	o.posts = o.posts[n:]
 	o.sent = max(o.sent-n, 0)
+	return sessions
 }
 
-// resume begins anew on another connection, whose other end has all posts up to one.
-func (o *outbox) resume(seq uint64) {
-	o.acknowledge(seq)
+// resume begins anew on another connection, whose other end has all posts up to one. It
+// tells how many sessions that has acknowledged.
+func (o *outbox) resume(seq uint64) (sessions int) {
+	sessions = o.acknowledge(seq)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sent = 0
+	return sessions
 }
 
 // waits reports whether something has not been acknowledged.
@@ -98,10 +103,23 @@ func (o *outbox) waits() bool {
 func (o *outbox) clear() (sessions int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	sessions = o.held()
+	o.posts, o.sent, o.bytes = nil, 0, 0
+	return sessions
+}
+
+// sessions tells how many have not been acknowledged.
+func (o *outbox) sessions() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.held()
+}
+
+// held is sessions; the lock is held.
+func (o *outbox) held() (sessions int) {
 	for _, p := range o.posts {
 		sessions += p.size
 	}
-	o.posts, o.sent, o.bytes = nil, 0, 0
 	return sessions
 }
 

@@ -12,6 +12,8 @@ type Stats struct {
 	Dropped     uint64 // packets for which the queue had no room
 	Full        uint64 // records for which a ledger had no room
 	SessionDrop uint64 // sessions for which the queue to a member had no room, or whose member died
+	SessionSent uint64 // sessions that members have acknowledged, for each of these once
+	SessionWait int    // sessions that wait for members now, likewise
 	Packets     uint64 // messages of other nodes' records that came by packets
 	Deltas      uint64 // the same by streams
 	Pulls       uint64 // comparisons by stream, because a digest differed
@@ -20,13 +22,13 @@ type Stats struct {
 
 // counters are Stats in the making.
 type counters struct {
-	strangers, malformed, oversized, replayed, unknown, dropped, full, sessionDrop, packets, deltas, pulls, lostPackets atomic.Uint64
+	strangers, malformed, oversized, replayed, unknown, dropped, full, sessionDrop, sessionSent, packets, deltas, pulls, lostPackets atomic.Uint64
 }
 
 func (c *counters) stats() Stats {
 	return Stats{
 		Strangers: c.strangers.Load(), Malformed: c.malformed.Load(), Oversized: c.oversized.Load(), Replayed: c.replayed.Load(),
-		Unknown: c.unknown.Load(), Dropped: c.dropped.Load(), Full: c.full.Load(), SessionDrop: c.sessionDrop.Load(),
+		Unknown: c.unknown.Load(), Dropped: c.dropped.Load(), Full: c.full.Load(), SessionDrop: c.sessionDrop.Load(), SessionSent: c.sessionSent.Load(),
 		Packets: c.packets.Load(), Deltas: c.deltas.Load(), Pulls: c.pulls.Load(), LostPackets: c.lostPackets.Load(),
 	}
 }

@@ -191,6 +191,9 @@ func TestSessionsOfTheDead(t *testing.T) {
 			if err := a.SendSessions(to, "cart", many); err == nil || !strings.Contains(err.Error(), idOf(1)) || a.Stats().SessionDrop == 0 {
 				t.Errorf("no end to what waits: %v", err)
 			}
+			if got := a.Stats(); got.SessionWait != 2*101_001 || got.SessionSent != 0 {
+				t.Errorf("%d sessions wait, %d were sent", got.SessionWait, got.SessionSent)
+			}
 			before := a.Stats().SessionDrop
 			s.nodes[1].Close()
 			s.pause(20 * time.Second)
@@ -209,8 +212,12 @@ func TestSessionsOfTheDead(t *testing.T) {
 			a.Gossip.mu.Lock()
 			couriers := len(a.couriers)
 			a.Gossip.mu.Unlock()
-			if got := a.Stats().SessionDrop; got < before+100_000 || couriers != 1 {
-				t.Errorf("%d dropped, then %d; %d couriers", before, got, couriers)
+			got := a.Stats()
+			if got.SessionDrop < before+100_000 || couriers != 1 {
+				t.Errorf("%d dropped, then %d; %d couriers", before, got.SessionDrop, couriers)
+			}
+			if got.SessionWait != 0 || got.SessionSent < 101_001 {
+				t.Errorf("%d sessions wait, %d were sent", got.SessionWait, got.SessionSent)
 			}
 		})
 	})

@@ -185,7 +185,7 @@ func (t *talk) frame(what byte, body []byte) error {
 	case frameAck:
 		r := reader{rest: body}
 		if seq := r.uvarint(); t.courier != nil && !r.bad {
-			t.courier.outbox.acknowledge(seq)
+			t.courier.g.counts.sessionSent.Add(uint64(t.courier.outbox.acknowledge(seq)))
 		}
 		return r.done()
 	}

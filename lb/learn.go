@@ -29,8 +29,14 @@ type learning struct {
 	asked, found, spare atomic.Uint64
 }
 
-// LearningStatus counts what was asked of other nodes about learned sessions.
+// LearningStatus is what this node knows of learned sessions that nodes share,
+// and counts what was asked of others about them.
 type LearningStatus struct {
+	Shared  bool   // there are such
+	Kept    int    // sessions, known now
+	Room    int    // and how many there may be
+	Evicted uint64 // dropped for want of room
+	Untold  uint64 // changes that other nodes did not hear of, for want of room for news
 	Asked   uint64 // sessions asked about
 	Found   uint64 // of these, known elsewhere
 	Unasked uint64 // not asked about, since too many were
@@ -40,10 +46,20 @@ func newLearning(o Outlet) *learning {
 	return &learning{outlet: o, some: make(chan struct{}, 1), many: make(chan struct{}, 1)}
 }
 
-// Learning tells what was asked of other nodes so far.
+// Learning tells how learned sessions fare.
 func (b *Balancer) Learning() LearningStatus {
 	l := b.learning
-	return LearningStatus{Asked: l.asked.Load(), Found: l.found.Load(), Unasked: l.spare.Load()}
+	st := LearningStatus{Asked: l.asked.Load(), Found: l.found.Load(), Unasked: l.spare.Load()}
+	if g := b.current.Load(); g != nil {
+		for _, s := range g.sessions {
+			if s.conf.Sync {
+				table := s.table.Status()
+				st.Shared = true
+				st.Kept, st.Room, st.Evicted, st.Untold = st.Kept+table.Used, st.Room+table.Limit, st.Evicted+table.Evicted, st.Untold+table.Untold
+			}
+		}
+	}
+	return st
 }
 
 // wake is told of news by a table of sessions.

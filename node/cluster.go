@@ -30,6 +30,7 @@ type cluster struct {
 	gossip    atomic.Pointer[gossip.Gossip]       // likewise
 	targets   atomic.Pointer[[]netip.AddrPort]
 	member    atomic.Pointer[gossip.Meta] // what the others are told of this node
+	metaMu    sync.Mutex                  // held while member changes
 	stops     []stop
 
 	withdrawn  atomic.Bool // gossip has ended, since the node was removed

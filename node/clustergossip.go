@@ -102,6 +102,9 @@ func (c *cluster) keepTime(ctx context.Context) {
 			if c.consensus.Load().Removed() {
 				c.withdraw()
 			}
+			if refused := c.consensus.Load().Refused(); refused != c.member.Load().Refused && !c.withdrawn.Load() {
+				c.changeMeta(func(m *gossip.Meta) { m.Refused = refused })
+			}
 			c.gossip.Load().SetLoad(uint16(min(c.feed.balancer.Connections(), math.MaxUint16)))
 			c.feed.compareAgain()
 		case <-secrets.C:
@@ -137,9 +140,10 @@ func (c *cluster) leaveGossip() error {
 	return g.Close()
 }
 
-// changeMeta tells all members something new of this node. It is not called
-// twice at a time.
+// changeMeta tells all members something new of this node.
 func (c *cluster) changeMeta(change func(*gossip.Meta)) {
+	c.metaMu.Lock()
+	defer c.metaMu.Unlock()
 	meta := *c.member.Load()
 	change(&meta)
 	c.member.Store(&meta)

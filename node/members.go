@@ -75,11 +75,12 @@ func (c *cluster) members() []gossip.Member {
 }
 
 // presence gives the nodes that gossip sees alive, and how far each follows the
-// agreed log.
+// agreed log. Those that are refused do not follow it, and nothing is to wait for
+// them.
 func (c *cluster) presence() map[consensus.NodeID]uint64 {
 	list := map[consensus.NodeID]uint64{}
 	for _, m := range c.members() {
-		if m.Alive {
+		if m.Alive && !m.Refused {
 			list[consensus.NodeID(m.ID)] = m.Applied
 		}
 	}

@@ -23,6 +23,7 @@ func (o *operator) Status() control.Status {
 			out.Rings = append(out.Rings, ringStatus(name, ring))
 		}
 	}
+	out.Checks = o.checks()
 	if g.conf == nil {
 		return out
 	}
@@ -30,7 +31,7 @@ func (o *operator) Status() control.Status {
 	out.Cluster = &control.ClusterStatus{
 		Name: g.conf.Name, ID: agreed.Cluster.ID, Epoch: agreed.Cluster.Epoch, Part: string(agreed.Part),
 		Quorum: agreed.Quorum() && agreed.Leader != "", Voters: len(agreed.Voters), NonVoters: len(agreed.NonVoters),
-		Missing: o.nodeNames(agreed.Missing),
+		Missing: o.nodeNames(agreed.Missing), Gossip: o.cluster.gossipStatus(), Sessions: o.sessions(),
 	}
 	for id, what := range o.cluster.feed.drifts() {
 		out.Cluster.Differing = append(out.Cluster.Differing, o.cluster.nameOf(id)+": "+what)

@@ -68,7 +68,36 @@ func writeStatus(w io.Writer, s *control.Status) {
 	for _, r := range s.Rings {
 		t.row(r.Ring+" keys:", ringText(&r))
 	}
+	if n := s.Checks; n != nil {
+		t.row("checks:", fmt.Sprintf("%d of %d peers by this node, %d unhealthy; %d probes, %d failed", n.Here, n.Peers, n.Unhealthy, n.Probes, n.Fails))
+	}
+	if c := s.Cluster; c != nil {
+		t.row("gossip:", gossipText(&c.Gossip))
+		if n := c.Sessions; n != nil {
+			t.row("sessions:", fmt.Sprintf("%d of at most %d, %d evicted", n.Kept, n.Room, n.Evicted))
+			t.row("", fmt.Sprintf("told to other nodes: %d, %d wait, %d lost", n.Sent, n.Waiting, n.Lost))
+			t.row("", fmt.Sprintf("asked of other nodes: %d, %d found there; %d not asked", n.Asked, n.Found, n.Unasked))
+		}
+	}
 	t.write(w)
+}
+
+// gossipText tells what went wrong.
+func gossipText(g *control.GossipStatus) string {
+	text := fmt.Sprintf("%d refused", g.Refused())
+	var why []string
+	for _, part := range []struct {
+		n    uint64
+		what string
+	}{{g.Strangers, "without our key"}, {g.Malformed, "malformed"}, {g.Oversized, "too long"}, {g.Unknown, "of no member"}, {g.Replayed, "replayed"}} {
+		if part.n > 0 {
+			why = append(why, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	if why != nil {
+		text += " (" + strings.Join(why, ", ") + ")"
+	}
+	return fmt.Sprintf("%s, %d dropped for want of room, %d pings by TCP only", text, g.Dropped+g.Full, g.TCPOnly)
 }
 
 func clusterID(c *control.ClusterStatus) string {

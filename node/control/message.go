@@ -13,8 +13,10 @@ type Status struct {
 	// Applied is the index of the last change that is in force on the node.
 	Applied uint64 `json:"applied"`
 	// Stopped says why the node takes no part in agreement, if it does not.
-	Stopped string       `json:"stopped,omitempty"`
-	Rings   []RingStatus `json:"rings,omitempty"`
+	Stopped string `json:"stopped,omitempty"`
+	// Checks is nil where no server is checked.
+	Checks *CheckStatus `json:"checks,omitempty"`
+	Rings  []RingStatus `json:"rings,omitempty"`
 }
 
 // ClusterStatus is how agreement between nodes fares.
@@ -31,6 +33,50 @@ type ClusterStatus struct {
 	Missing []NodeName `json:"missing,omitempty"`
 	// Differing says which nodes have another configuration, and in what.
 	Differing []string `json:"differing,omitempty"`
+	// Sessions is nil where nodes share no learned sessions.
+	Sessions *SessionStatus `json:"sessions,omitempty"`
+	Gossip   GossipStatus   `json:"gossip"`
+}
+
+// CheckStatus is how the checks of servers fare on a node.
+type CheckStatus struct {
+	Peers     int    `json:"peers"`     // under check
+	Here      int    `json:"here"`      // of these, asked by this node
+	Unhealthy int    `json:"unhealthy"` // of these peers, as this node judges
+	Probes    uint64 `json:"probes"`    // that this node has made of them
+	Fails     uint64 `json:"fails"`     // of these, failed
+}
+
+// SessionStatus is how learned sessions fare that nodes share. All counts are of
+// this node since its start, and of what was told, for each node that was to hear
+// it.
+type SessionStatus struct {
+	Kept    int    `json:"kept"`    // known now
+	Room    int    `json:"room"`    // how many there may be
+	Evicted uint64 `json:"evicted"` // dropped for want of room
+	Sent    uint64 `json:"sent"`    // told, and acknowledged
+	Waiting int    `json:"waiting"` // to be told, or acknowledged
+	Lost    uint64 `json:"lost"`    // not told: a queue was full, or its node was gone for long
+	Asked   uint64 `json:"asked"`   // asked of others, since a request named them and they were unknown here
+	Found   uint64 `json:"found"`   // of these, known elsewhere
+	Unasked uint64 `json:"unasked"` // not asked of others, since too many were
+}
+
+// GossipStatus counts what went wrong in gossip on a node since its start.
+type GossipStatus struct {
+	Strangers uint64 `json:"strangers"` // came without our key, or from another cluster
+	Malformed uint64 `json:"malformed"` // no node of ours would send it
+	Oversized uint64 `json:"oversized"` // longer than anything of ours
+	Unknown   uint64 `json:"unknown"`   // of nodes that are not members, or are not admitted
+	Replayed  uint64 `json:"replayed"`  // records that came again much later
+	Dropped   uint64 `json:"dropped"`   // packets for which a queue had no room
+	Full      uint64 `json:"full"`      // records for which there was no room
+	TCPOnly   uint64 `json:"tcp_only"`  // pings that UDP lost, and TCP did not
+}
+
+// Refused is how much was not let in.
+func (g *GossipStatus) Refused() uint64 {
+	return g.Strangers + g.Malformed + g.Oversized + g.Unknown + g.Replayed
 }
 
 // NodeName names a node.
