@@ -1,12 +1,15 @@
 package clustertest
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,8 +29,18 @@ type built struct {
 
 var weirProgram built
 
-// TestMain removes what all tests have shared.
+// TestMain runs twice as many tests at a time as is usual, since they wait for other processes most of the time, unless the
+// command line says how many. In the end it removes what all tests have shared.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	const parallel = "test.parallel"
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == parallel })
+	if !said {
+		if err := flag.Set(parallel, strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	_ = os.RemoveAll(weirProgram.dir) // nothing, or of our own making
 	os.Exit(code)

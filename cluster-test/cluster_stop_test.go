@@ -18,18 +18,19 @@ import (
 type sickbay struct {
 	*cluster
 	ill      *moody
+	every    time.Duration // it is checked
 	requests atomic.Int64
 	lost     atomic.Int64 // replies that were not 200
 }
 
-// newSickbay starts it.
-func newSickbay(t *testing.T, nodes int) *sickbay {
+// newSickbay starts it. The servers are checked so often.
+func newSickbay(t *testing.T, nodes int, every time.Duration) *sickbay {
 	t.Helper()
-	w := &sickbay{cluster: newCluster(t, nodes), ill: newMoody(t)}
+	w := &sickbay{cluster: newCluster(t, nodes), ill: newMoody(t), every: every}
 	well := newMoody(t)
 	for _, n := range w.nodes {
 		n.http = fmt.Sprintf("proxy_connect_timeout 1s; proxy_read_timeout 1s; upstream app { zone app 1m; server %s; server %s fail_timeout=1s; } "+
-			"server { listen %s; location / { proxy_pass http://app; health_check; } }", well.addr, w.ill.addr, n.addr)
+			"server { listen %s; location / { proxy_pass http://app; health_check interval=%dms; } }", well.addr, w.ill.addr, n.addr, every.Milliseconds())
 		n.write()
 	}
 	w.start()
@@ -97,12 +98,13 @@ func (w *sickbay) allUse() {
 	})
 }
 
-// stopTime lets the server fall ill at any time between its checks, and tells how long it was until no node used it.
+// stopTime lets the server fall ill at any time between its checks, but not right before one, which could be what finds
+// it, and tells how long it was until no node used it.
 func (w *sickbay) stopTime(fall func()) measured.Trial {
 	w.t.Helper()
 	w.allUse()
 	defer w.traffic(w.nodes[rand.IntN(len(w.nodes))])()
-	<-time.After(time.Second + time.Duration(rand.Int64N(int64(2*time.Second))))
+	<-time.After(w.every/5 + rand.N(w.every*2/5))
 	began, before := time.Now(), w.waited()
 	fall()
 	took := w.all(func(state string) bool { return state != "up" }).Sub(began)
@@ -128,6 +130,9 @@ func (w *sickbay) noneLost() {
 	}
 }
 
+// checked is how often a server is checked where nothing is said of it.
+const checked = 5 * time.Second
+
 // stopGoals are the times after which no node should use such a server.
 var stopGoals = []struct {
 	nodes           int
@@ -143,7 +148,7 @@ func TestClusterStopsUsing(t *testing.T) {
 	t.Parallel()
 	for _, goal := range stopGoals {
 		t.Run(fmt.Sprint(goal.nodes), func(t *testing.T) {
-			w := newSickbay(t, goal.nodes)
+			w := newSickbay(t, goal.nodes, 3*checked/5)
 			repeat := func(trials int, bound time.Duration, fall func()) measured.Times {
 				return measured.Repeat(trials, bound, func() measured.Trial { return w.stopTime(fall) })
 			}
@@ -160,7 +165,7 @@ func TestMeasureClusterStopsUsing(t *testing.T) {
 	program.Measure(t)
 	const refusing, hushing = 100, 20
 	for _, goal := range stopGoals {
-		w := newSickbay(t, goal.nodes)
+		w := newSickbay(t, goal.nodes, checked)
 		refused, silent := w.often(refusing, w.ill.refuse), w.often(hushing, w.ill.hush)
 		w.noneLost()
 		refused.Within(t, "no node uses a server that refuses", goal.refused)

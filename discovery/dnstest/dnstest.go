@@ -133,7 +133,7 @@ func (s *Server) Asked() []string {
 // Wait returns when at least n questions have been asked.
 func (s *Server) Wait(t testing.TB, n int) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		s.mu.Lock()
 		have, changed := len(s.asked), s.changed
