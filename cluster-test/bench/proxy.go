@@ -123,7 +123,7 @@ func (p proxy) start(ctx context.Context, s setup, c benchCase, cpus string) (*i
 	if c.key != plain {
 		in.url = "https://" + in.addr + c.path
 	}
-	if err := in.Await(ctx, 10*time.Second, func() error { return answersOnce(in.addr, c) }); err != nil {
+	if err := in.Await(ctx, 30*time.Second, func() error { return answersOnce(in.addr, c) }); err != nil {
 		in.stop()
 		return nil, fmt.Errorf("%w%s", err, process.LastLines(filepath.Join(s.dir, "logs", "error.log"), 5))
 	}
