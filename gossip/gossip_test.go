@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
 // tcpStream carries frames over plain TCP, as package link does over TLS.
@@ -104,7 +105,7 @@ func startOn(t *testing.T, i int, change func(*Options)) *testNode {
 	}
 	n := &testNode{}
 	o := Options{
-		ID: idOf(i), Cluster: "shop", Listen: netip.MustParseAddrPort("127.0.0.1:0"), Keys: [][]byte{keyOf(1)},
+		ID: idOf(i), Cluster: "shop", Listen: loopback.Free(t), Keys: [][]byte{keyOf(1)},
 		Meta: Meta{Name: fmt.Sprint("node", i), Boot: 1, Link: listener.Addr().String(), Ready: true}, Stream: tcpStream{listener},
 	}
 	n.hear(&o)
