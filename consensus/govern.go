@@ -43,7 +43,7 @@ func (c *Consensus) govern(ctx context.Context, i *instance) {
 // rule takes steps until none is left to be taken, or one fails, which is tried
 // again soon.
 func (c *Consensus) rule(ctx context.Context, i *instance, seen *attendance) {
-	if err := i.catchUp(); err != nil {
+	if err := i.catchUp(ctx); err != nil {
 		return // it leads no more
 	}
 	for ctx.Err() == nil && i.leads() {

@@ -13,20 +13,21 @@ import (
 // instance is one run of the library over the log, from opening the store to its
 // end. When it faults it is closed, and another one is opened.
 type instance struct {
-	o       *Options
-	raft    *raft.Raft
-	machine *machine
-	guard   *guard
-	files   closingStore
-	trans   raft.Transport
-	layer   *streamLayer          // nil if the node is alone
-	death   atomic.Pointer[death] // that of the last leader that died
-	existed bool                  // it was there before
-	epoch   uint32                // the cluster is to have at least this one
-	ready   atomic.Uint64         // the term in which this leader has applied what was agreed before
-	hurry   atomic.Uint64         // writes whose followers are not yet told that they are agreed on
-	faults  chan error            // the first, when it cannot go on
-	news    *bell
+	o        *Options
+	raft     *raft.Raft
+	machine  *machine
+	guard    *guard
+	files    closingStore
+	trans    raft.Transport
+	layer    *streamLayer          // nil if the node is alone
+	death    atomic.Pointer[death] // that of the last leader that died
+	existed  bool                  // it was there before
+	epoch    uint32                // the cluster is to have at least this one
+	ready    atomic.Uint64         // the term in which this leader has applied what was agreed before
+	hurry    atomic.Uint64         // writes whose followers are not yet told that they are agreed on
+	faults   chan error            // the first, when it cannot go on
+	outcomes outcomes
+	news     *bell
 }
 
 // openInstance opens the log. mux is nil if the node is alone.
@@ -199,7 +200,7 @@ func (i *instance) propose(ctx context.Context, entry []byte) (Result, error) {
 		limit = max(time.Until(deadline), time.Millisecond)
 	}
 	future := i.raft.Apply(entry, limit)
-	if err := wait(ctx, future.Error); err != nil {
+	if err := i.outcomes.of(ctx, future.Error); err != nil {
 		return Result{}, applied(err)
 	}
 	if r, ok := future.Response().(Result); ok {
@@ -218,7 +219,7 @@ func (i *instance) spread() {
 	}
 	go func() {
 		for n := i.hurry.Load(); ; n = i.hurry.Load() {
-			if i.raft.Barrier(i.o.Timeouts.Write).Error() != nil {
+			if i.outcomes.of(context.Background(), i.raft.Barrier(i.o.Timeouts.Write).Error) != nil {
 				i.hurry.Store(0) // it leads no more
 				return
 			}
@@ -239,18 +240,6 @@ func applied(err error) error {
 	return fmt.Errorf("%w: %w", errMaybe, err)
 }
 
-// wait waits for f, or for ctx.
-func wait(ctx context.Context, f func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // verify is that of engine. What was acknowledged is in the state of whoever
 // acknowledged it: this leader, or one before it, up to whom this one has come
 // since it began to lead. That no other has begun in the meantime is what the
@@ -261,7 +250,7 @@ func (i *instance) verify(ctx context.Context) (uint64, error) {
 		return 0, errNoLeader
 	}
 	index := i.machine.state().Index()
-	if err := wait(ctx, i.raft.VerifyLeader().Error); err != nil {
+	if err := i.outcomes.of(ctx, i.raft.VerifyLeader().Error); err != nil {
 		return 0, fmt.Errorf("%w: %w", errNoLeader, err)
 	}
 	return index, nil
@@ -269,12 +258,12 @@ func (i *instance) verify(ctx context.Context) (uint64, error) {
 
 // catchUp has a new leader apply what was agreed on before it, and the others
 // learn that it was: the leader before may not have come to tell them.
-func (i *instance) catchUp() error {
+func (i *instance) catchUp(ctx context.Context) error {
 	term := i.raft.CurrentTerm()
 	if i.ready.Load() == term {
 		return nil
 	}
-	if err := i.raft.Barrier(i.o.Timeouts.Write).Error(); err != nil {
+	if err := i.outcomes.of(ctx, i.raft.Barrier(i.o.Timeouts.Write).Error); err != nil {
 		return err
 	}
 	i.ready.Store(term)
@@ -325,7 +314,7 @@ func (i *instance) transfer() error {
 	// The library bounds this itself, unless it ends amid it.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*i.o.Timeouts.Heartbeat)
 	defer cancel()
-	if err := wait(ctx, i.raft.LeadershipTransfer().Error); err != nil {
+	if err := i.outcomes.of(ctx, i.raft.LeadershipTransfer().Error); err != nil {
 		return fmt.Errorf("hand over: %w: %w", errNoLeader, err) // it goes on to lead, or another does: it may be tried again
 	}
 	return nil
@@ -344,6 +333,7 @@ func (i *instance) close() {
 func (i *instance) kill() {
 	_ = closeTransport(i.trans) // there is nothing it could fail at
 	i.guard.release()
+	i.outcomes.settle(i.o.Timeouts.Lease)
 	_ = i.raft.Shutdown().Error() // never an error
 	_ = i.closeFiles()            // it is closed, or was never sound
 }
