@@ -34,7 +34,7 @@ func aliases(n int) (list []string) {
 
 func look(t *testing.T, r *discovery.Resolver, host string, conf *config.Resolver) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	addrs, err := r.Lookup(ctx, host, conf)
 	if err != nil {

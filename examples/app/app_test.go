@@ -65,7 +65,7 @@ func startNode(t *testing.T) string {
 // client neither follows redirects nor waits for ever.
 func client() *http.Client {
 	return &http.Client{
-		Timeout:       10 * time.Second,
+		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

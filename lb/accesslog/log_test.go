@@ -252,7 +252,7 @@ func TestSyslog(t *testing.T) {
 	long := strings.Repeat("x", 4000)
 	for _, text := range []string{"hello", long} {
 		l.Write(line(text))
-		if err := server.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := server.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		buf := make([]byte, 8192)

@@ -167,7 +167,7 @@ func handshake(t *testing.T, server, client *tls.Config) (ss, cs tls.ConnectionS
 			return
 		}
 		defer raw.Close()
-		raw.SetDeadline(time.Now().Add(10 * time.Second))
+		raw.SetDeadline(time.Now().Add(30 * time.Second))
 		c := tls.Server(raw, server)
 		err = exchangeByte(c)
 		ss = c.ConnectionState()
@@ -178,7 +178,7 @@ func handshake(t *testing.T, server, client *tls.Config) (ss, cs tls.ConnectionS
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(10 * time.Second))
+	raw.SetDeadline(time.Now().Add(30 * time.Second))
 	c := tls.Client(raw, client)
 	clientErr = exchangeByte(c)
 	cs = c.ConnectionState()

@@ -93,7 +93,7 @@ func exchanged(t *testing.T, c *connect.Conn, end net.Conn) {
 		_, _ = io.ReadFull(end, b)
 		_, _ = end.Write(b)
 	}()
-	c.ReadWithin(wire.Now(), 5*time.Second)
+	c.ReadWithin(wire.Now(), 30*time.Second)
 	if err := c.Exchange([]byte("x")); err != nil || string(c.Buffered()) != "x" {
 		t.Fatalf("%q %v", c.Buffered(), err)
 	}
@@ -298,7 +298,7 @@ func TestBuffer(t *testing.T) {
 	}
 	go func() { _, _ = end.Write(data) }()
 	var err error
-	for c.ReadWithin(wire.Now(), 5*time.Second); err == nil; err = c.Fill() {
+	for c.ReadWithin(wire.Now(), 30*time.Second); err == nil; err = c.Fill() {
 	}
 	if !errors.Is(err, io.ErrShortBuffer) || len(c.Buffered()) != 128<<10 {
 		t.Fatalf("%d bytes, %v", len(c.Buffered()), err)

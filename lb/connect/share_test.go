@@ -97,7 +97,7 @@ func ask(t *testing.T, c *http2.Client) string {
 
 func join(t *testing.T, g *connect.Group, p *upstream.Peer, f *connect.Profile) *http2.Client {
 	t.Helper()
-	c, _, err := g.Join(t.Context(), p, f, 10*time.Second)
+	c, _, err := g.Join(t.Context(), p, f, 30*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func join(t *testing.T, g *connect.Group, p *upstream.Peer, f *connect.Profile) 
 // eventually waits for what other goroutines do.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); runtime.Gosched() {
+	for end := time.Now().Add(30 * time.Second); !ok(); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatal("never: " + what)
 		}

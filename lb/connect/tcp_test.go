@@ -91,7 +91,7 @@ func fullListener(t *testing.T) netip.AddrPort {
 	}
 	at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(sa.(*syscall.SockaddrInet4).Port))
 	for range 20 {
-		c, err := net.DialTimeout("tcp", at.String(), 200*time.Millisecond)
+		c, err := net.DialTimeout("tcp", at.String(), time.Second)
 		if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 			return at
 		}

@@ -14,7 +14,7 @@ import (
 // receive reads one datagram.
 func receive(t *testing.T, c net.PacketConn) string {
 	t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 8192)

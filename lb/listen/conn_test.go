@@ -26,7 +26,7 @@ func acceptOne(t *testing.T, r *reaper, spec Spec) (client net.Conn, c *Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	client.SetDeadline(time.Now().Add(5 * time.Second))
+	client.SetDeadline(time.Now().Add(30 * time.Second))
 	accepted, err := ln.Accept()
 	if err != nil {
 		t.Fatal(err)

@@ -63,7 +63,7 @@ func TestHandOn(t *testing.T) {
 	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
-	queued.SetDeadline(time.Now().Add(5 * time.Second))
+	queued.SetDeadline(time.Now().Add(30 * time.Second))
 	if b, err := io.ReadAll(queued); err != nil || string(b) != kept.Name() {
 		t.Errorf("the queued connection got %q, %v", b, err)
 	}

@@ -52,7 +52,7 @@ func TestReadProxy(t *testing.T) {
 					client.Write([]byte{b})
 				}
 			}()
-			p, err := ReadProxy(server, 5*time.Second)
+			p, err := ReadProxy(server, 30*time.Second)
 			if tt.broken != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.broken) || !errors.Is(err, ErrBrokenHeader) {
 					t.Errorf("%s: got %v, want %q", tt.name, err, tt.broken)
@@ -84,7 +84,7 @@ func TestReadProxyEnds(t *testing.T) {
 	server, client = loopbackPair(t)
 	io.WriteString(client, "PROXY TC")
 	client.Close()
-	if _, err := ReadProxy(server, 5*time.Second); !errors.Is(err, ErrBrokenHeader) {
+	if _, err := ReadProxy(server, 30*time.Second); !errors.Is(err, ErrBrokenHeader) {
 		t.Errorf("a half header gave %v", err)
 	}
 }

@@ -42,7 +42,7 @@ func ask(network, address string) (string, error) {
 		return "", err
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(30 * time.Second))
 	b, err := io.ReadAll(c)
 	return string(b), err
 }
@@ -241,7 +241,7 @@ func TestStopAndResume(t *testing.T) {
 		t.Errorf("read %d bytes, %v from a stopped set", n, err)
 	}
 	s.Resume()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(30 * time.Second))
 	if b, err := io.ReadAll(c); err != nil || string(b) != spec.Name() {
 		t.Errorf("got %q, %v after Resume", b, err)
 	}

@@ -5,13 +5,27 @@ package upstream
 import (
 	"testing"
 	"time"
+
+	"github.com/weir-lb/weir/cluster-test/program"
 )
 
-// TestBusyPickStaysFast: a pick among 1,000 peers with requests in work, and its
-// release, are to take at most 5 µs on an idle machine. What others do on the
-// machine can only make a run longer, so that the shortest of many runs tells.
-func TestBusyPickStaysFast(t *testing.T) {
-	const steps, bound = 200, 5 * time.Microsecond
+// TestBusyPickStaysFast bounds a pick among 1,000 peers with requests in work,
+// and its release, several times over what they take, since machines differ and
+// are busy: to look at all peers for each takes longer.
+func TestBusyPickStaysFast(t *testing.T) { busyPicks(t, 25*time.Microsecond) }
+
+// TestMeasureBusyPick bounds them as they are meant to be on an idle machine.
+func TestMeasureBusyPick(t *testing.T) {
+	program.Measure(t)
+	busyPicks(t, 5*time.Microsecond)
+}
+
+// busyPicks makes picks until some in a row take no more than the bound. What
+// others do on the machine can only make a run longer, so that the shortest of
+// many runs tells.
+func busyPicks(t *testing.T, bound time.Duration) {
+	t.Helper()
+	const steps = 50
 	for _, name := range []string{"round_robin", "least_conn", "least_time", "inflight"} {
 		for _, weighted := range []bool{false, true} {
 			y := newBusy(t, everyMethod[name], weighted)
@@ -19,7 +33,7 @@ func TestBusyPickStaysFast(t *testing.T) {
 				y.step()
 			}
 			least := time.Hour
-			for end := time.Now().Add(10 * time.Second); least > bound && time.Now().Before(end); {
+			for end := time.Now().Add(30 * time.Second); least > bound && time.Now().Before(end); {
 				began := time.Now()
 				for range steps {
 					y.step()

@@ -230,7 +230,7 @@ func TestRegexGivesUpInTime(t *testing.T) {
 	if s.failures != 1 {
 		t.Errorf("reported %d times", s.failures)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

@@ -164,7 +164,7 @@ func checkAfterCrash(t *testing.T, dir string) (hits int) {
 // await waits for something that goroutines of the zone do.
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !done() {
