@@ -126,7 +126,7 @@ func withServers(t *testing.T, nodes, servers int) (mb float64) {
 	if nodes > 1 {
 		c.awaitFormed()
 		for _, n := range c.nodes {
-			c.await("all servers agreed on at "+n.name, func() error { return n.has(servers) })
+			c.await("all servers agreed on at "+n.name, func() error { return n.has("app", servers) })
 		}
 	}
 	<-time.After(150 * time.Second) // in which the runtime collects garbage and returns memory, as it does every two minutes
@@ -144,9 +144,9 @@ func (n *clusterNode) lonely() {
 	}
 }
 
-// has tells, by an error, that fewer servers have been agreed on.
-func (n *clusterNode) has(servers int) error {
-	u, err := n.client().Upstream(n.cluster.t.Context(), "app")
+// has tells, by an error, that another number of servers has been agreed on.
+func (n *clusterNode) has(upstream string, servers int) error {
+	u, err := n.client().Upstream(n.cluster.t.Context(), upstream)
 	if err != nil {
 		return err
 	}

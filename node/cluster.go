@@ -230,7 +230,7 @@ func (c *cluster) openConsensus(o clusterOptions) error {
 	g := c.ground
 	options := consensus.Options{
 		Dir: g.dir, ID: c.self(), PublicKey: g.identity.PublicKey(), Boot: g.identity.Boot, Run: g.identity.Run,
-		OnState: c.adopt, Check: o.check, Log: slog.New(errorlog.NewHandler(c.log)),
+		OnState: c.adopt, Check: c.storeCheck(o.check), Log: slog.New(errorlog.NewHandler(c.log)),
 	}
 	if g.conf != nil {
 		options.Name, options.Addr = g.conf.Node, config.PeerAddr(g.conf.Listen).String()
@@ -247,6 +247,19 @@ func (c *cluster) openConsensus(o clusterOptions) error {
 	c.consensus.Store(agreement)
 	c.onStop("ending agreement", agreement.Close)
 	return nil
+}
+
+// storeCheck is what comes before the log is opened, each time.
+func (c *cluster) storeCheck(check func(dir string) error) func(dir string) error {
+	if check == nil {
+		check = consensus.CheckStore
+	}
+	return func(dir string) error {
+		if err := c.ground.identity.Counted(); err != nil {
+			return err
+		}
+		return check(dir)
+	}
 }
 
 // callAgree has another node answer a message of consensus.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -162,6 +163,18 @@ func TestNoAnswer(t *testing.T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestManyKnown: of thousands of names that there are, a few are told in words.
+func TestManyKnown(t *testing.T) {
+	t.Parallel()
+	f := &Failure{Text: "no"}
+	for i := range 25 {
+		f.Known = append(f.Known, fmt.Sprint("s", i))
+	}
+	if got := f.Error(); !strings.HasPrefix(got, "no; there are: s0, s1, ") || !strings.HasSuffix(got, "s19, and 5 more") {
+		t.Error(got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -40,9 +41,15 @@ type Failure struct {
 	Known []string `json:"known,omitempty"`
 }
 
+// mostKnown is how many names are told in words.
+const mostKnown = 20
+
 // Error returns the text, and what there is instead.
 func (f *Failure) Error() string {
-	if len(f.Known) > 0 {
+	switch n := len(f.Known); {
+	case n > mostKnown:
+		return fmt.Sprintf("%s; there are: %s, and %d more", f.Text, strings.Join(f.Known[:mostKnown], ", "), n-mostKnown)
+	case n > 0:
 		return f.Text + "; there are: " + strings.Join(f.Known, ", ")
 	}
 	return f.Text

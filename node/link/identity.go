@@ -35,7 +35,8 @@ type Identity struct {
 	Boot uint64
 	Run  uint64
 
-	lock *os.File
+	lock  *os.File
+	count func(*Identity, Owner) error // writes it to its folder; nil: that is done, or there is none
 }
 
 // identityJSON is the identity file.
@@ -64,31 +65,59 @@ func newRun() uint64 {
 type Owner struct{ UID, GID int }
 
 // OpenIdentity reads who the node of a data folder is, and counts its start on
-// disk before it returns. In an empty folder it makes a new node. The folder is
+// disk before it returns, unless there is no room: see Counted. In an empty folder it makes a new node. The folder is
 // locked until Close: two processes must not be one node. A file that cannot be
 // read is an error, never a new identity.
 //
 // What it writes belongs to owner, who may use the folder after a start that
 // fails later on, too.
 func OpenIdentity(dir string, owner Owner) (*Identity, error) {
+	return openIdentity(dir, owner, func(i *Identity, owner Owner) error { return i.write(dir, owner) })
+}
+
+func openIdentity(dir string, owner Owner, count func(*Identity, Owner) error) (*Identity, error) {
 	lock, err := lockFolder(filepath.Join(dir, lockFile), owner)
 	if err != nil {
 		return nil, err
 	}
 	i, err := readIdentity(filepath.Join(dir, identityFile))
+	known := err == nil
 	if errors.Is(err, fs.ErrNotExist) {
 		i, err = NewIdentity(), nil
 		i.Boot = 0
 	}
 	if err == nil {
 		i.Boot++
-		err = i.write(dir, owner)
+		err = count(i, owner)
+	}
+	if known && diskFails(err) {
+		i.count, err = count, nil
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	i.lock = lock
 	return i, nil
+}
+
+// diskFails reports whether a disk has no room, or does not work.
+func diskFails(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EIO)
+}
+
+// Counted sees to it that the start of the node is on disk, and fails as long as
+// the disk does. Until then the node may serve with what it has, but must not
+// agree on anything: its next start would pass for this one. It is called by one
+// goroutine at a time.
+func (i *Identity) Counted() error {
+	if i.count == nil {
+		return nil
+	}
+	if err := i.count(i, Owner{-1, -1}); err != nil {
+		return fmt.Errorf("its start cannot be counted: %w", err)
+	}
+	i.count = nil
+	return nil
 }
 
 // Close unlocks the data folder.

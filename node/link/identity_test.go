@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,46 @@ func TestIdentity(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(dir, identityFile)); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// TestIdentityOnFullDisk: a node that is known starts though its start cannot be
+// counted, and counts it when there is room; a new one does not.
+func TestIdentityOnFullDisk(t *testing.T) {
+	t.Parallel()
+	dir, full := t.TempDir(), true
+	count := func(i *Identity, owner Owner) error {
+		if full {
+			return fmt.Errorf("writing: %w", syscall.ENOSPC)
+		}
+		return i.write(dir, owner)
+	}
+	if _, err := openIdentity(dir, ofProcess, count); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a new node: %v", err)
+	}
+	for _, full = range []bool{false, true, true} {
+		i, err := openIdentity(dir, ofProcess, count)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := i.Counted(); errors.Is(err, syscall.ENOSPC) != full {
+			t.Error(err)
+		}
+		if err := i.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full = true
+	i, err := openIdentity(dir, ofProcess, count)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full = false
+	if err := errors.Join(i.Counted(), i.Counted(), i.Close()); err != nil {
+		t.Error(err)
+	}
+	if j, err := readIdentity(filepath.Join(dir, identityFile)); err != nil || i.Boot != 2 || j.Boot != 2 {
+		t.Errorf("start %d, on disk %+v, %v", i.Boot, j, err)
 	}
 }
 
