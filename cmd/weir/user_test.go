@@ -158,7 +158,14 @@ func (s *site) threads(names ...string) []string {
 	}
 	var lines []string
 	for _, file := range files {
-		for line := range strings.Lines(s.read(file)) {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // the thread has ended since
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
 			for _, name := range names {
 				if strings.HasPrefix(line, name+":") {
 					lines = append(lines, line)
