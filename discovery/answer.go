@@ -157,6 +157,12 @@ func question(name string, qtype, id uint16) *dns.Msg {
 	return m
 }
 
+// IsHostName reports whether name servers can be asked for a host at all.
+func IsHostName(host string) bool {
+	_, ok := hostName(host)
+	return ok
+}
+
 // hostName brings a host into the form that is asked for: lower case, one dot
 // at its end. It refuses what cannot be the name of a host, which saves name
 // servers from whatever clients write into a variable.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
+	"github.com/weir-lb/weir/discovery"
 	"github.com/weir-lb/weir/lb/upstream"
 )
 
@@ -73,6 +74,9 @@ func (e *edited) add(words []string) (consensus.Change, error) {
 	line, err := e.conf.ParseServer(words)
 	if err != nil {
 		return nil, err
+	}
+	if line.IsName() && !discovery.IsHostName(line.Host) {
+		return nil, fmt.Errorf("%q is not the name of a host", line.Host)
 	}
 	if line.IsName() && e.conf.Resolver == nil {
 		return nil, fmt.Errorf("no resolver defined to resolve %s in upstream %q", line.Host, e.conf.Name)

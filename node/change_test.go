@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -122,6 +123,26 @@ func lines(t *testing.T, u *config.Upstream, s *consensus.State) string {
 		}))
 	}
 	return strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", " ")
+}
+
+// TestNamesOfNoHost: a server that nobody could ever find is not added: its name
+// would only stand in logs, in which a line must stay a line.
+func TestNamesOfNoHost(t *testing.T) {
+	t.Parallel()
+	conf := &config.Upstream{Name: "u", Zone: "u", Resolver: &config.Resolver{}}
+	for name, want := range map[string]string{
+		"app.example": "", "app_1.example.:81": "", "10.0.0.1": "", "unix:/run/a b": "",
+		"a b": `"a b" is not the name of a host`, "a;b:80": `"a;b" is not the name of a host`, "..": `".." is not the name of a host`,
+		"a\nb": `"a\nb" is not the name of a host`, "\xff": `"\xff" is not the name of a host`, strings.Repeat("a", 64): `"` + strings.Repeat("a", 64) + `" is not the name of a host`,
+	} {
+		e, err := edit(conf, &consensus.State{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.add([]string{name}); fmt.Sprint(err) != cmp.Or(want, "<nil>") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 }
 
 // TestChanges: what an operator writes becomes what all nodes have.
