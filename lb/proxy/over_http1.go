@@ -60,8 +60,8 @@ func (overHTTP1) send(x *exchange) *failure {
 	c.OnPause(x.now, pauseAfter, x.onPause)
 	whole := x.body.whole()
 	x.sent = true
-	if x.h.limitRate == nil && (x.r.Version == request.HTTP20 || x.r.Conn.TLS != nil) {
-		c.Enlarge() // long or not, the reply passes through memory, where few reads are best
+	if x.r.Version == request.HTTP20 && x.h.limitRate == nil {
+		c.Enlarge() // a long reply will pass through memory, where few reads are best
 	}
 	if x.body.none() || whole != nil && len(whole) <= smallBody {
 		x.doing = readingHeader
