@@ -30,6 +30,7 @@ type Socket struct {
 	interrupted atomic.Bool
 	closed      atomic.Bool
 	untried     bool // no wait has begun, and the connection is a trier
+	phase       phase
 
 	// onPause is called when a wait for bytes has lasted for pauseAfter.
 	onPause func()
@@ -41,7 +42,6 @@ type Socket struct {
 	out, in  []byte
 	lender   Lender // where in comes from, if not from the caller
 	wrote, n int
-	phase    phase
 	err      error
 	writeErr error // apart from err, so that one goroutine may write while another reads
 }
