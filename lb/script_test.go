@@ -204,7 +204,6 @@ func (c *scriptCase) run(t *testing.T) {
 	}
 }
 
-// difference shows two lists of lines from their first difference on.
 // converse holds the conversation and returns it as it went.
 func (c *scriptCase) converse(t *testing.T, s scripted, tell *strings.Replacer) (got []string) {
 	var client *lbtest.Client
