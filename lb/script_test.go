@@ -36,6 +36,8 @@ import (
 //	! WORDS              the error log holds them
 //	= LINE               a line of the access log
 //
+// Configurations hold no comments: TestEveryDirectiveIsTested reads them, too.
+//
 // ORIGIN is an upstream that mirrors requests, with the fields that their
 // X-Answer fields hold; it answers /status/N with N and as its paths say
 // otherwise. DEAD is an address on which nobody listens, PREFIX the folder of
