@@ -30,8 +30,8 @@ type conn struct {
 
 	job     *job                  // the request in work or partly received; nil while idle
 	ready   func(fd uintptr) bool // c.readable, bound once
-	inside  bool                  // a Serve callback runs, with this descriptor:
-	fd      uintptr
+	fd      uintptr               // of the Serve callback, if one runs:
+	inside  bool
 	aside   bool // the request must be served outside of the callback
 	strayed bool // a request was, where other goroutines may use the connection
 	ended   bool // no further request is served

@@ -24,6 +24,7 @@ type accepted struct {
 // costs more than all else that weir does for a new connection.
 type connWorkers struct {
 	handle func(net.Conn, *listen.Socket) // serves one connection
+	begun  func()                         // is called for each new goroutine; nil: nothing is
 
 	mu    sync.Mutex
 	spare []chan accepted // of those that wait, the last to come on top: its stack is in the processor's cache
@@ -41,6 +42,9 @@ func (w *connWorkers) serve(a accepted) {
 		return
 	}
 	w.mu.Unlock()
+	if w.begun != nil {
+		w.begun()
+	}
 	go w.run(a)
 }
 

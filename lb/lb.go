@@ -92,7 +92,7 @@ func New(o Options) (*Balancer, error) {
 		Report: func(err error) { o.Log.Logf(errorlog.Alert, 0, "%v", err) },
 	})
 	b.table.Now = wire.Now
-	b.connWorkers.handle = b.serve
+	b.connWorkers.handle, b.connWorkers.begun = b.serve, b.trimmer.note
 	b.checker = newChecker(&o)
 	b.jobs.New = func() any { return newJob() }
 	b.outputs.New = func() any { out := make([]byte, outputSize); return &out }

@@ -9,7 +9,7 @@ func TestTrimmer(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
-		seconds []int // handshakes in each
+		seconds []int // notes in each
 		want    string
 	}{
 		{"few", []int{trimQuiet, 0, 0}, "[false false false]"},

@@ -16,10 +16,11 @@ import (
 // The runtime's poller hears of it when something on it may have to wait, which is all but Try, Retire and Close: a connection
 // whose only request is there when it is looked at ends without the poller's having known it.
 type Conn struct {
-	of            *listener
-	remote, local endpoint // invalid for unix sockets
-	fd            int32
-	closed        atomic.Bool
+	of     *listener
+	remote endpoint  // invalid for unix sockets, as is local
+	local  *endpoint // the listener's, unless that is a wildcard's
+	fd     int32
+	closed atomic.Bool
 
 	mu   sync.Mutex              // of the two that must not meet: the poller hears of it, it is closed
 	file atomic.Pointer[os.File] // nil until the poller knows of it
@@ -71,7 +72,7 @@ func (c *Conn) poll() (*os.File, error) {
 func (c *Conn) Remote() netip.AddrPort { return netip.AddrPort(c.remote) }
 
 // Local returns the address that the client reached, in the form of Remote.
-func (c *Conn) Local() netip.AddrPort { return netip.AddrPort(c.local) }
+func (c *Conn) Local() netip.AddrPort { return netip.AddrPort(*c.local) }
 
 // Waited tells how long ago the connection was accepted, if it was held back since; else 0.
 func (c *Conn) Waited() time.Duration {
@@ -94,7 +95,7 @@ func (c *Conn) LocalAddr() net.Addr {
 	if !c.Local().IsValid() {
 		return c.of.addr
 	}
-	return &c.local
+	return c.local
 }
 
 // SyscallConn implements syscall.Conn. It allocates nothing.

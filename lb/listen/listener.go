@@ -17,7 +17,7 @@ import (
 // socket is bound to a wildcard. One goroutine at a time may accept.
 type listener struct {
 	addr     net.Addr
-	local    netip.AddrPort // bound to; invalid where each connection has its own, and for unix sockets
+	local    endpoint // bound to; invalid where each connection has its own, and for unix sockets
 	wildcard bool
 	file     *os.File
 	raw      syscall.RawConn
@@ -40,8 +40,8 @@ func adopt(ln net.Listener, r *reaper) (*listener, error) {
 		unix.SetUnlinkOnClose(false) // the set decides, since a successor process may go on using the path
 	}
 	if tcp, ok := l.addr.(*net.TCPAddr); ok {
-		l.local = unmapped(tcp.AddrPort())
-		l.wildcard = l.local.Addr().IsUnspecified()
+		l.local = endpoint(unmapped(tcp.AddrPort()))
+		l.wildcard = l.local.AddrPort().Addr().IsUnspecified()
 	}
 	file, err := ln.(interface{ File() (*os.File, error) }).File() // a duplicate
 	if err := errors.Join(err, ln.Close()); err != nil {
@@ -124,8 +124,8 @@ func (l *listener) takeOne(fd uintptr) bool {
 }
 
 func (l *listener) newConn() (*Conn, error) {
-	c := &Conn{fd: int32(l.fd), of: l, local: endpoint(l.local)}
-	if l.local.IsValid() {
+	c := &Conn{fd: int32(l.fd), of: l, local: &l.local}
+	if l.local.AddrPort().IsValid() {
 		c.remote = endpoint(addrPortOf(&l.from))
 	}
 	if l.wildcard {
@@ -134,7 +134,8 @@ func (l *listener) newConn() (*Conn, error) {
 			uintptr(unsafe.Pointer(&size))); errno != 0 {
 			return nil, errors.Join(os.NewSyscallError("getsockname", errno), syscall.Close(l.fd))
 		}
-		c.local = endpoint(addrPortOf(&l.from))
+		reached := endpoint(addrPortOf(&l.from))
+		c.local = &reached
 	}
 	return c, nil
 }

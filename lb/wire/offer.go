@@ -24,13 +24,11 @@ func (s *Socket) Offer(fd uintptr, p []byte) (n int, err error) {
 }
 
 func (s *Socket) offer(p []byte) (int, error) {
-	s.out, s.wrote, s.writeErr = p, 0, nil
-	err := s.raw.Write(s.pusher())
-	s.out = nil
-	if err != nil {
+	w := s.writer()
+	if err := w.once(s.raw, p); err != nil {
 		return 0, err
 	}
-	return s.wrote, s.writeErr
+	return w.wrote, w.err
 }
 
 // Offer is Socket.Offer for both kinds of stream. Over TLS all of p is taken,

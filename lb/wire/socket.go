@@ -30,20 +30,35 @@ type Socket struct {
 	interrupted atomic.Bool
 	closed      atomic.Bool
 	untried     bool // no wait has begun, and the connection is a trier
-	phase       phase
 
 	// onPause is called when a wait for bytes has lasted for pauseAfter.
 	onPause func()
 	pause   int64 // when it is due, 0: it is not
 
-	step     func(fd uintptr) bool // s.advance, bound once
-	push     func(fd uintptr) bool // s.writeOnce, bound once
-	look     func(fd uintptr)      // s.lookOnce, bound once
+	// What Exchange, Read and Idle work on, and what Write does, so that one
+	// goroutine may write while another reads. They are made when they are needed
+	// first: connections that wait in Serve for all their lives do without.
+	reading *reading
+	writing *writing
+}
+
+// reading is one Exchange, Read or Idle.
+type reading struct {
+	step     func(fd uintptr) bool // r.advance, bound once
+	look     func(fd uintptr)      // r.lookOnce, bound once
 	out, in  []byte
 	lender   Lender // where in comes from, if not from the caller
 	wrote, n int
+	phase    phase
 	err      error
-	writeErr error // apart from err, so that one goroutine may write while another reads
+}
+
+// writing is one Write.
+type writing struct {
+	push  func(fd uintptr) bool // w.writeOnce, bound once
+	out   []byte
+	wrote int
+	err   error
 }
 
 // limit is one lazy deadline.
@@ -264,99 +279,109 @@ type Lender interface {
 // it reads into what the lender has then. A write that the socket does not take
 // at once goes on under the write limit.
 func (s *Socket) Exchange(out []byte, from Lender) (int, error) {
-	s.out, s.in, s.lender, s.wrote, s.n, s.err, s.phase = out, nil, from, 0, 0, nil, phaseWrite
-	err := s.wait(s.stepper())
-	s.out, s.in, s.lender = nil, nil, nil
+	r := s.reader()
+	r.out, r.in, r.lender, r.wrote, r.n, r.err, r.phase = out, nil, from, 0, 0, nil, phaseWrite
+	err := s.wait(r.step)
+	r.out, r.in, r.lender = nil, nil, nil
 	if err != nil {
 		return 0, err
 	}
-	if s.err == syscall.EAGAIN { // the write stopped half-way
-		if _, err := s.Write(out[s.wrote:]); err != nil {
+	if r.err == syscall.EAGAIN { // the write stopped half-way
+		if _, err := s.Write(out[r.wrote:]); err != nil {
 			return 0, err
 		}
 		return s.ReadLent(from)
 	}
-	return s.n, s.err
+	return r.n, r.err
 }
 
 // ReadLent is Read into what the lender has when the bytes are there.
 func (s *Socket) ReadLent(from Lender) (int, error) {
-	s.lender = from
+	r := s.reader()
+	r.lender = from
 	n, err := s.Read(nil)
-	s.lender = nil
+	r.lender = nil
 	return n, err
 }
 
 // Read waits for bytes and reads them; io.EOF is the end of the peer's side.
 func (s *Socket) Read(in []byte) (int, error) {
-	s.in, s.n, s.err, s.phase = in, 0, nil, phaseRead
-	err := s.wait(s.stepper())
-	s.in = nil
+	r := s.reader()
+	r.in, r.n, r.err, r.phase = in, 0, nil, phaseRead
+	err := s.wait(r.step)
+	r.in = nil
 	if err != nil {
 		return 0, err
 	}
-	return s.n, s.err
+	return r.n, r.err
 }
 
-// stepper returns s.advance as a function value, which is made when it is needed
-// first: connections that wait in Serve for all their lives do without.
-func (s *Socket) stepper() func(fd uintptr) bool {
-	if s.step == nil {
-		s.step = s.advance
+func (s *Socket) reader() *reading {
+	if s.reading == nil {
+		s.reading = &reading{}
+		s.reading.step, s.reading.look = s.reading.advance, s.reading.lookOnce
 	}
-	return s.step
+	return s.reading
 }
 
-// pusher is stepper for s.writeOnce.
-func (s *Socket) pusher() func(fd uintptr) bool {
-	if s.push == nil {
-		s.push = s.writeOnce
+func (s *Socket) writer() *writing {
+	if s.writing == nil {
+		s.writing = &writing{}
+		s.writing.push = s.writing.writeOnce
 	}
-	return s.push
+	return s.writing
 }
 
 // advance is the callback of Exchange and Read.
-func (s *Socket) advance(fd uintptr) bool {
-	if s.phase == phaseWrite {
-		s.wrote, s.err = WriteNow(fd, s.out)
-		if s.err == nil && s.wrote < len(s.out) {
-			s.err = syscall.EAGAIN
+func (r *reading) advance(fd uintptr) bool {
+	if r.phase == phaseWrite {
+		r.wrote, r.err = WriteNow(fd, r.out)
+		if r.err == nil && r.wrote < len(r.out) {
+			r.err = syscall.EAGAIN
 		}
-		s.phase = phaseRead
-		return s.err != nil
+		r.phase = phaseRead
+		return r.err != nil
 	}
-	if s.lender != nil {
-		s.in = s.lender.Lend()
+	if r.lender != nil {
+		r.in = r.lender.Lend()
 	}
-	s.n, s.err = ReadNow(fd, s.in)
-	if s.err != syscall.EAGAIN {
+	r.n, r.err = ReadNow(fd, r.in)
+	if r.err != syscall.EAGAIN {
 		return true
 	}
-	if s.lender != nil {
-		s.lender.Reclaim()
+	if r.lender != nil {
+		r.lender.Reclaim()
 	}
 	return false
 }
 
 // Write writes all of p, at once where the socket takes it.
 func (s *Socket) Write(p []byte) (int, error) {
-	s.out, s.wrote, s.writeErr = p, 0, nil
-	err := s.raw.Write(s.pusher())
-	s.out = nil
+	w := s.writer()
+	err := w.once(s.raw, p)
 	switch {
 	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 		return 0, s.failed(err)
-	case s.writeErr != nil && s.writeErr != syscall.EAGAIN:
-		return s.wrote, s.writeErr
-	case s.wrote == len(p):
+	case w.err != nil && w.err != syscall.EAGAIN:
+		return w.wrote, w.err
+	case w.wrote == len(p):
 		return len(p), nil
 	}
-	return s.writeSlowly(p, s.wrote)
+	return s.writeSlowly(p, w.wrote)
 }
 
-// writeOnce is the callback of Write.
-func (s *Socket) writeOnce(fd uintptr) bool {
-	s.wrote, s.writeErr = WriteNow(fd, s.out)
+// once writes what a connection takes of p. What it returns tells why it could
+// not be tried; w.err tells how it went.
+func (w *writing) once(raw syscall.RawConn, p []byte) error {
+	w.out, w.wrote, w.err = p, 0, nil
+	err := raw.Write(w.push)
+	w.out = nil
+	return err
+}
+
+// writeOnce is the callback of once.
+func (w *writing) writeOnce(fd uintptr) bool {
+	w.wrote, w.err = WriteNow(fd, w.out)
 	return true
 }
 
@@ -405,17 +430,15 @@ func timedOut(err error) error {
 // Idle tells whether an unused connection is silent and open: nil if it is,
 // else why it must not be used. It costs one system call.
 func (s *Socket) Idle() error {
-	if s.look == nil {
-		s.look = s.lookOnce
-	}
-	if err := s.raw.Control(s.look); err != nil {
+	r := s.reader()
+	if err := s.raw.Control(r.look); err != nil {
 		return err
 	}
-	return s.err
+	return r.err
 }
 
 // lookOnce is the callback of Idle.
-func (s *Socket) lookOnce(fd uintptr) { s.err = peekNow(fd) }
+func (r *reading) lookOnce(fd uintptr) { r.err = peekNow(fd) }
 
 // PeekByte waits for the first byte and leaves it where it is.
 func (s *Socket) PeekByte() (byte, error) {
