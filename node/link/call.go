@@ -15,7 +15,8 @@ const (
 	maxCallTime = time.Minute // and how long a call without a deadline may take
 	idleTime    = time.Minute // for which a connection waits for the next call
 	frameTime   = 10 * time.Second
-	maxIdle     = 4 // connections for calls to one address
+	maxIdle     = 4                // connections for calls to one address
+	lateTime    = 20 * time.Second // for an answer that nobody waits for any more
 )
 
 // CallError says why a call has no answer.
@@ -98,56 +99,87 @@ func (l *Link) Call(ctx context.Context, addr, verb string, body []byte) ([]byte
 	sent := false
 	for c := l.pool.take(addr); c != nil && ctx.Err() == nil; c = l.pool.take(addr) {
 		sent = true
-		status, rest, err := c.exchange(ctx, payload)
-		if err == nil {
-			return l.judge(c, addr, verb, status, rest)
+		if o := l.exchange(ctx, addr, c, payload); o.err == nil {
+			return l.judge(c, addr, verb, o)
 		}
 	}
 	c, err := l.dial(ctx, addr, protocolCall)
 	if err != nil {
 		return failed(!sent, err)
 	}
-	status, rest, err := c.exchange(ctx, payload)
-	if err != nil {
-		return failed(false, err)
+	o := l.exchange(ctx, addr, c, payload)
+	if o.err != nil {
+		return failed(false, o.err)
 	}
-	return l.judge(c, addr, verb, status, rest)
+	return l.judge(c, addr, verb, o)
 }
 
 // judge gives the connection back and makes of an answer what Call returns.
-func (l *Link) judge(c *Conn, addr, verb string, status byte, rest []byte) ([]byte, error) {
+func (l *Link) judge(c *Conn, addr, verb string, o outcome) ([]byte, error) {
 	l.pool.put(addr, c)
-	if status == statusDone {
-		return rest, nil
+	if o.status == statusDone {
+		return o.rest, nil
 	}
-	return nil, &CallError{Addr: addr, Verb: verb, Undone: status == statusRefused, Err: &HandlerError{string(rest)}}
+	return nil, &CallError{Addr: addr, Verb: verb, Undone: o.status == statusRefused, Err: &HandlerError{string(o.rest)}}
 }
 
-// exchange sends a call and reads its answer. On an error the connection is closed.
-func (c *Conn) exchange(ctx context.Context, payload []byte) (status byte, rest []byte, err error) {
+// outcome is what came of a call.
+type outcome struct {
+	status byte
+	rest   []byte
+	err    error
+}
+
+// exchange sends a call and waits for its answer. On an error the connection is
+// closed, unless it is that of ctx: then the answer may come late, and the
+// connection waits for it, and then for the next call.
+func (l *Link) exchange(ctx context.Context, addr string, c *Conn, payload []byte) outcome {
+	done := make(chan outcome)
+	go func() {
+		o := c.exchange(ctx, payload)
+		select {
+		case done <- o:
+		case <-ctx.Done():
+			if o.err == nil {
+				l.pool.put(addr, c)
+			}
+		}
+	}()
+	select {
+	case o := <-done:
+		return o
+	case <-ctx.Done():
+		return outcome{err: ctx.Err()}
+	}
+}
+
+// exchange sends a call and reads its answer, for which it has lateTime when ctx
+// ends before. On an error the connection is closed.
+func (c *Conn) exchange(ctx context.Context, payload []byte) (o outcome) {
 	deadline, _ := ctx.Deadline()
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) }) // wakes the reader
-	err = c.SetDeadline(deadline)
-	if err == nil {
-		err = writeFrame(c, payload)
+	hurried := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(hurried)
+		_ = c.SetDeadline(time.Now().Add(lateTime)) // who is not heard of until then is not waited for
+	})
+	o.err = c.SetDeadline(deadline)
+	if o.err == nil {
+		o.err = writeFrame(c, payload)
 	}
 	var answer []byte
-	if err == nil {
-		answer, err = readFrame(c)
+	if o.err == nil {
+		answer, o.err = readFrame(c)
 	}
-	if err == nil {
-		status, rest, err = decodeAnswer(answer)
+	if o.err == nil {
+		o.status, o.rest, o.err = decodeAnswer(answer)
 	}
-	if !stop() && err == nil {
-		err = ctx.Err() // its deadline may still be set to the past
+	if !stop() {
+		<-hurried // the next call has a deadline of its own
 	}
-	if err != nil {
+	if o.err != nil {
 		_ = c.Close() // what went wrong before says more
-		if ctx.Err() != nil {
-			err = errors.Join(ctx.Err(), err)
-		}
 	}
-	return status, rest, err
+	return o
 }
 
 // answerCalls answers the calls of one connection, one after the other.

@@ -210,6 +210,43 @@ func TestCallDeadline(t *testing.T) {
 	close(gone)
 }
 
+// TestCallThatIsGivenUp: who gives up a call does not wait, and the next call uses
+// its connection when the answer has come.
+func TestCallThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	secrets := []*Secret{NewSecret()}
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	a := start(t, Options{Secrets: secrets})
+	b := start(t, Options{Secrets: secrets, Handlers: map[string]Handler{"wait": func(context.Context, Peer, []byte) ([]byte, error) {
+		asked <- struct{}{}
+		<-answer
+		return []byte("done"), nil
+	}}})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	_, err := a.Call(ctx, b.addr, "wait", nil)
+	var failed *CallError
+	if !errors.As(err, &failed) || failed.Undone || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	close(answer)
+	var late *Conn
+	for deadline := time.Now().Add(lateTime); late == nil && time.Now().Before(deadline); {
+		<-time.After(time.Millisecond)
+		late = a.pool.take(b.addr)
+	}
+	if late == nil {
+		t.Fatal("the connection is lost")
+	}
+	a.pool.put(b.addr, late)
+	if text, err := a.Call(within(t), b.addr, "wait", nil); err != nil || string(text) != "done" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if again := a.pool.take(b.addr); again != late {
+		t.Error("another connection was opened")
+	}
+}
+
 // TestStreams: connections come out where they belong, and say who they are of.
 func TestStreams(t *testing.T) {
 	t.Parallel()
