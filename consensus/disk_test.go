@@ -33,8 +33,8 @@ func (d *failingDisk) StoreLogs(l []*raft.Log) error {
 	return errors.Join(d.fail(), d.store.StoreLogs(l))
 }
 
-func (d *failingDisk) SetUint64(key []byte, v uint64) error {
-	return errors.Join(d.fail(), d.store.SetUint64(key, v))
+func (d *failingDisk) Set(key, v []byte) error {
+	return errors.Join(d.fail(), d.store.Set(key, v))
 }
 
 // breakable gives a node a disk that can fail.

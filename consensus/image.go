@@ -9,8 +9,13 @@ import (
 	"time"
 )
 
-// imageEvery bounds how often the image is written.
-const imageEvery = time.Second
+// The image is written when no change has come for imagePause, and while they
+// keep coming after imageTurns pauses: to write a file as a whole makes the log,
+// which is on the same disk, wait.
+const (
+	imagePause = time.Second
+	imageTurns = 10
+)
 
 // loadImage shows the state that this node served last, so that it serves it
 // before it has found a leader. An image that is damaged is put aside: it is a
@@ -74,12 +79,19 @@ func (c *Consensus) saveImages() {
 		}
 		failing = err != nil
 	}
-	tick := time.NewTicker(imageEvery)
+	tick := time.NewTicker(imagePause)
 	defer tick.Stop()
+	seen, turns := written, 0
 	for {
 		select {
 		case <-tick.C:
+			turns++
+			if s := c.State(); s != seen && turns < imageTurns {
+				seen = s
+				continue
+			}
 			save()
+			turns = 0
 		case <-c.ctx.Done():
 			save()
 			return

@@ -13,33 +13,34 @@ import (
 // instance is one run of the library over the log, from opening the store to its
 // end. When it faults it is closed, and another one is opened.
 type instance struct {
-	o        *Options
-	raft     *raft.Raft
-	machine  *machine
-	guard    *guard
-	files    closingStore
-	trans    raft.Transport
-	layer    *streamLayer          // nil if the node is alone
-	death    atomic.Pointer[death] // that of the last leader that died
-	existed  bool                  // it was there before
-	epoch    uint32                // the cluster is to have at least this one
-	ready    atomic.Uint64         // the term in which this leader has applied what was agreed before
-	hurry    atomic.Uint64         // writes whose followers are not yet told that they are agreed on
-	faults   chan error            // the first, when it cannot go on
-	outcomes outcomes
-	news     *bell
+	o         *Options
+	raft      *raft.Raft
+	machine   *machine
+	guard     *guard
+	files     closingStore
+	trans     raft.Transport
+	layer     *streamLayer          // nil if the node is alone
+	death     atomic.Pointer[death] // that of the last leader that died
+	existed   bool                  // it was there before
+	epoch     uint32                // the cluster is to have at least this one
+	ready     atomic.Uint64         // the term in which this leader has applied what was agreed before
+	faults    chan error            // the first, when it cannot go on
+	outcomes  outcomes
+	news      *bell
+	gate      gate // of writes, shut while another is to lead
+	spreading *spreading
 }
 
 // openInstance opens the log. mux is nil if the node is alone.
 func openInstance(o *Options, b *board, mux *streamMux, news *bell) (*instance, error) {
 	words := &raftWords{o.Log}
-	i := &instance{o: o, faults: make(chan error, 1), news: news}
+	i := &instance{o: o, faults: make(chan error, 1), news: news, spreading: newSpreading()}
 	files, snapshots, err := o.openStore(words)
 	if err != nil {
 		return nil, err
 	}
 	i.files = files
-	var under store = files
+	var under store = newBallots(files)
 	if o.wrap != nil {
 		under = o.wrap(under)
 	}
@@ -133,8 +134,7 @@ func (o *Options) raftConfig(words *raftWords) *raft.Config {
 	conf.LocalID = raft.ServerID(o.ID)
 	conf.HeartbeatTimeout, conf.ElectionTimeout = o.Timeouts.Heartbeat, o.Timeouts.Heartbeat
 	conf.LeaderLeaseTimeout = o.Timeouts.Lease
-	// So often an idle leader repeats itself. Nobody waits for that: see spread.
-	conf.CommitTimeout = min(250*time.Millisecond, o.Timeouts.Heartbeat/2)
+	conf.CommitTimeout = o.commitTimeout()
 	conf.SnapshotInterval, conf.SnapshotThreshold, conf.TrailingLogs = time.Minute, 2048, 4096
 	conf.BatchApplyCh = false     // it would void the time limit of Apply
 	conf.ShutdownOnRemove = false // who is removed is told by the table of nodes
@@ -143,15 +143,10 @@ func (o *Options) raftConfig(words *raftWords) *raft.Config {
 	return conf
 }
 
-// transport returns what carries the log.
-func (o *Options) transport(layer *streamLayer, words *raftWords) raft.Transport {
-	if layer == nil {
-		_, t := raft.NewInmemTransport(raft.ServerAddress(o.address()))
-		return t
-	}
-	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: layer, MaxPool: 3, Timeout: max(10*o.Timeouts.Heartbeat, time.Second), Logger: words.logger(), MsgpackUseNewTimeFormat: true,
-	})
+// commitTimeout is how often an idle leader repeats itself. Nobody waits for that:
+// see spread.
+func (o *Options) commitTimeout() time.Duration {
+	return min(250*time.Millisecond, o.Timeouts.Heartbeat/2)
 }
 
 // address is that of this node in the configuration of the log. A node that is
@@ -161,13 +156,6 @@ func (o *Options) address() string {
 		return "alone"
 	}
 	return o.Addr
-}
-
-func closeTransport(t raft.Transport) error {
-	if c, ok := t.(raft.WithClose); ok {
-		return c.Close()
-	}
-	return nil
 }
 
 // observe rings for changes of the part that the node plays. It is asked about
@@ -195,6 +183,9 @@ var (
 
 // propose is that of engine.
 func (i *instance) propose(ctx context.Context, entry []byte) (Result, error) {
+	if err := i.gate.pass(ctx); err != nil {
+		return Result{}, fmt.Errorf("%w: %w", errNoLeader, err)
+	}
 	limit := i.o.Timeouts.Write
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = max(time.Until(deadline), time.Millisecond)
@@ -207,27 +198,6 @@ func (i *instance) propose(ctx context.Context, entry []byte) (Result, error) {
 		return r, nil
 	}
 	return Result{}, errMaybe // the machine has stopped; others may go on
-}
-
-// spread has the followers learn at once that a write is agreed on. The library
-// tells them with the next entry, or up to twice its CommitTimeout later, for
-// which the node that was asked would wait; so there is a next entry. One is
-// enough for all writes up to it.
-func (i *instance) spread() {
-	if i.hurry.Add(1) > 1 {
-		return // who is at it sees to this one, too
-	}
-	go func() {
-		for n := i.hurry.Load(); ; n = i.hurry.Load() {
-			if i.outcomes.of(context.Background(), i.raft.Barrier(i.o.Timeouts.Write).Error) != nil {
-				i.hurry.Store(0) // it leads no more
-				return
-			}
-			if i.hurry.CompareAndSwap(n, 0) {
-				return
-			}
-		}
-	}()
 }
 
 // applied tells what an error of Apply means. That limit covers only the way
@@ -297,29 +267,6 @@ func (i *instance) servers() (list []server) {
 	return list
 }
 
-// transfer is that of engine. Who is alone keeps what nobody else can take.
-func (i *instance) transfer() error {
-	if !i.leads() {
-		return errNoLeader
-	}
-	voters := 0
-	for _, s := range i.servers() {
-		if s.voter {
-			voters++
-		}
-	}
-	if voters < 2 {
-		return nil
-	}
-	// The library bounds this itself, unless it ends amid it.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*i.o.Timeouts.Heartbeat)
-	defer cancel()
-	if err := i.outcomes.of(ctx, i.raft.LeadershipTransfer().Error); err != nil {
-		return fmt.Errorf("hand over: %w: %w", errNoLeader, err) // it goes on to lead, or another does: it may be tried again
-	}
-	return nil
-}
-
 // close ends the instance; a leader hands over first, as far as it can. It
 // returns when nothing of it is left, which a disk that hangs can delay.
 func (i *instance) close() {
@@ -332,6 +279,7 @@ func (i *instance) close() {
 // kill ends the instance without a word to others.
 func (i *instance) kill() {
 	_ = closeTransport(i.trans) // there is nothing it could fail at
+	i.spreading.end()
 	i.guard.release()
 	i.outcomes.settle(i.o.Timeouts.Lease)
 	_ = i.raft.Shutdown().Error() // never an error

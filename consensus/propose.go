@@ -205,7 +205,7 @@ func (c *Consensus) try(ctx context.Context, m message) (reply, error) {
 	_, addr := c.Leader()
 	m.Hops++
 	r, err := c.call(ctx, addr, m)
-	if errors.Is(err, errNoLeader) && m.Hops == 1 {
+	if errors.Is(err, errNoLeader) && m.Hops == 1 && r.Code == replyDone { // it cannot be reached
 		if relayed, relayErr := c.relay(ctx, e, id, m); relayErr == nil || errors.Is(relayErr, errMaybe) {
 			return relayed, relayErr
 		}
@@ -259,7 +259,7 @@ func (c *Consensus) whileLeads(ctx context.Context, e engine, id NodeID) (contex
 	go func() {
 		for {
 			news := c.news.wait()
-			if now, _ := e.leader(); now != id {
+			if now, _ := e.leader(); now != id && now != "" {
 				cancel()
 				return
 			}

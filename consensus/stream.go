@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -69,6 +70,7 @@ type streamLayer struct {
 	closed   chan struct{}
 	mu       sync.Mutex
 	conns    map[*layerConn]struct{} // nil when closed
+	spare    spareList               // that were dialled before they are needed
 	broken   bell                    // rings when a connection has ended that another node opened
 }
 
@@ -127,6 +129,13 @@ func (l *streamLayer) Addr() net.Addr { return l.addr }
 
 // Dial is that of raft.StreamLayer.
 func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	if c := l.spare.take(to); c != nil {
+		return c, nil
+	}
+	return l.dial(to, timeout)
+}
+
+func (l *streamLayer) dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	go func() { // a dial that hangs must not outlive the instance
@@ -138,7 +147,7 @@ func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Co
 	}()
 	c, err := l.mux.stream.Dial(ctx, string(to))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errDial, err)
 	}
 	return l.keep(c, false)
 }

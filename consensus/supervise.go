@@ -137,6 +137,7 @@ func (c *Consensus) run(mux *streamMux) error {
 	work.Go(func() { c.govern(ctx, i) })
 	if mux != nil {
 		work.Go(func() { c.watchLeader(ctx, i) })
+		work.Go(func() { i.keepSpares(ctx) })
 	}
 	if !i.existed {
 		work.Go(func() { c.found(ctx, i, mux == nil) })

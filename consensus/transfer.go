@@ -1,0 +1,114 @@
+package consensus
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/raft"
+)
+
+// gate is where writes pass on their way into the log. While it is shut they
+// wait: a leader that hands over refuses them, and they would try again and again.
+// The zero value is open.
+type gate struct {
+	mu     sync.Mutex
+	opened chan struct{} // closed when the gate is opened; nil: it is open
+}
+
+// pass waits until the gate is open.
+func (g *gate) pass(ctx context.Context) error {
+	g.mu.Lock()
+	opened := g.opened
+	g.mu.Unlock()
+	if opened == nil {
+		return nil
+	}
+	select {
+	case <-opened:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// shut shuts the gate, unless it is.
+func (g *gate) shut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.opened != nil {
+		return false
+	}
+	g.opened = make(chan struct{})
+	return true
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.opened)
+	g.opened = nil
+}
+
+// transfer is that of engine. Who is alone keeps what nobody else can take. Writes
+// that come meanwhile wait, and go to who leads then.
+func (i *instance) transfer() error {
+	if !i.leads() {
+		return errNoLeader
+	}
+	var voters []server
+	for _, s := range i.servers() {
+		if s.voter && s.id != i.o.ID {
+			voters = append(voters, s)
+		}
+	}
+	if len(voters) == 0 {
+		return nil
+	}
+	// The library bounds this itself, unless it ends amid it.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*i.o.Timeouts.Heartbeat)
+	defer cancel()
+	next := i.readiest(ctx, voters)
+	if !i.gate.shut() {
+		return fmt.Errorf("%w: this node hands over already", errNoLeader)
+	}
+	defer i.gate.open()
+	if err := i.outcomes.of(ctx, i.handOver(next).Error); err != nil {
+		return fmt.Errorf("hand over: %w: %w", errNoLeader, err) // it goes on to lead, or another does: it may be tried again
+	}
+	return nil
+}
+
+// handOver begins to hand over to a voter, or to one that the library picks.
+func (i *instance) handOver(to *server) raft.Future {
+	if to == nil {
+		return i.raft.LeadershipTransfer()
+	}
+	return i.raft.LeadershipTransferToServer(raft.ServerID(to.id), raft.ServerAddress(to.addr))
+}
+
+// readiest returns the voter that is the first to have all that is agreed on, or
+// nil if none is in a while: everyone is to wait for that one's disk.
+func (i *instance) readiest(ctx context.Context, voters []server) *server {
+	ctx, cancel := context.WithTimeout(ctx, i.o.Timeouts.Lease)
+	defer cancel()
+	message := i.agreedOn()
+	if message == nil {
+		return nil
+	}
+	first := make(chan *server, len(voters))
+	for _, s := range voters {
+		go func() {
+			var answer raft.AppendEntriesResponse
+			if i.send(s, message, &answer) == nil && answer.Success {
+				first <- &s
+			}
+		}()
+	}
+	select {
+	case s := <-first:
+		return s
+	case <-ctx.Done():
+		return nil
+	}
+}

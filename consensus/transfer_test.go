@@ -1,0 +1,136 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Writes wait while the gate is shut, as long as they want to.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var g gate
+		if err := g.pass(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if !g.shut() || g.shut() {
+			t.Error("a gate is shut once")
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := g.pass(gone); !errors.Is(err, context.Canceled) {
+			t.Errorf("who goes away: %v", err)
+		}
+		var passed atomic.Int32
+		for range 3 {
+			go func() {
+				if g.pass(t.Context()) == nil {
+					passed.Add(1)
+				}
+			}()
+		}
+		if synctest.Wait(); passed.Load() != 0 {
+			t.Error("it is not shut")
+		}
+		g.open()
+		if synctest.Wait(); passed.Load() != 3 || !g.shut() {
+			t.Errorf("%d passed", passed.Load())
+		}
+	})
+}
+
+// Leadership is handed over although the disk of a voter hangs, and not to that one.
+func TestTransferToWhoIsReady(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newNetwork(t)
+		hooks := map[*testNode]*atomic.Pointer[func() error]{}
+		for range 3 {
+			node := w.add(t.TempDir(), 3)
+			hooks[node] = node.breakable()
+			node.o.Timeouts.Store = time.Minute
+			node.start()
+		}
+		w.settled()
+		leader, others := w.leader()
+		w.knowLeader(leader)
+		hang := make(chan struct{})
+		fail := func() error { <-hang; return nil }
+		hooks[others[0]].Store(&fail)
+		defer func() {
+			hooks[others[0]].Store(nil)
+			close(hang)
+		}()
+		if r, err := leader.up().Propose(t.Context(), addServer(1)); err != nil || r.Code != Accepted {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if id, err := leader.up().Transfer(t.Context()); err != nil || id == others[0].o.ID {
+			t.Errorf("node %s leads, %v", id, err)
+		}
+	})
+}
+
+// A write is one entry of the log, wherever it was asked for: that it is agreed on
+// needs no other.
+func TestWriteIsOneEntry(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := cluster(t, 3, inMemory)
+		leader, others := w.leader()
+		w.knowLeader(leader)
+		w.eventually("the same state everywhere", w.equal)
+		before := leader.instance().raft.LastIndex()
+		const writes = 20
+		for id := range ServerID(writes) {
+			if r, err := others[id%2].up().Propose(t.Context(), addServer(id+1)); err != nil || r.Code != Accepted {
+				t.Fatalf("%+v, %v", r, err)
+			}
+		}
+		w.eventually("the same state everywhere", w.equal)
+		if n := leader.instance().raft.LastIndex() - before; n >= 2*writes {
+			t.Errorf("%d entries for %d writes", n, writes)
+		}
+	})
+}
+
+// Nobody is told what is agreed on by a node that does not know.
+func TestAgreedOn(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := cluster(t, 3, inMemory)
+		leader, others := w.leader()
+		w.eventually("the leader knows", func() bool { return leader.instance().agreedOn() != nil })
+		if m := others[0].instance().agreedOn(); m != nil {
+			t.Errorf("a follower says %+v", m)
+		}
+		if m := leader.instance().agreedOn(); m == nil || m.PrevLogEntry == 0 || m.PrevLogEntry != m.LeaderCommitIndex || m.PrevLogTerm != m.Term || len(m.Entries) > 0 {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
+// Of writes that come while a follower is told of others, it is told, too.
+func TestSpreading(t *testing.T) {
+	t.Parallel()
+	s := newSpreading()
+	var tells atomic.Int32
+	add := func(id NodeID) { s.add(id, func() { tells.Add(1) }) }
+	add("a")
+	n := s.pending("a")
+	add("a")
+	add("b")
+	if s.clear("a", n) {
+		t.Error("a write was forgotten")
+	}
+	if !s.clear("a", s.pending("a")) || s.pending("a") != 0 {
+		t.Error("a write is left")
+	}
+	add("a")
+	if s.end(); tells.Load() != 3 || s.sleep(time.Hour) {
+		t.Errorf("told %d times", tells.Load())
+	}
+	if add("c"); s.pending("c") != 0 {
+		t.Error("somebody is told after the end")
+	}
+}
