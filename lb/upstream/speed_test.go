@@ -10,11 +10,10 @@ import (
 )
 
 // TestBusyPickStaysFast bounds a pick among 1,000 peers with requests in work,
-// and its release, several times over what they take, since machines differ and
-// are busy: to look at all peers for each takes longer.
-func TestBusyPickStaysFast(t *testing.T) { busyPicks(t, 25*time.Microsecond) }
+// and its release, by half more than is meant: machines differ and are busy.
+func TestBusyPickStaysFast(t *testing.T) { busyPicks(t, 7500*time.Nanosecond) }
 
-// TestMeasureBusyPick bounds them as they are meant to be on an idle machine.
+// TestMeasureBusyPick bounds them as is meant on an idle machine.
 func TestMeasureBusyPick(t *testing.T) {
 	program.Measure(t)
 	busyPicks(t, 5*time.Microsecond)
