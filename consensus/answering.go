@@ -16,6 +16,7 @@ func (c *Consensus) Answer(ctx context.Context, from NodeID, body []byte) ([]byt
 		return nil, err
 	}
 	var r reply
+	var older *LevelError
 	switch err = c.allows(from, &m); {
 	case err != nil:
 	case m.Kind == askHello:
@@ -29,6 +30,8 @@ func (c *Consensus) Answer(ctx context.Context, from NodeID, body []byte) ([]byt
 	case err == nil:
 	case errors.Is(err, errNoLeader):
 		r = reply{Code: replyNoLeader, Text: err.Error()}
+	case errors.As(err, &older):
+		r = reply{Code: replyOlder, Text: err.Error(), Older: older}
 	case errors.Is(err, errMaybe):
 		r = reply{Code: replyMaybe, Text: err.Error()}
 	default:

@@ -28,96 +28,6 @@ type Change interface {
 	apply(d *draft) *refusal
 }
 
-// Level is the newest level of commands that this program understands. One
-// that older programs cannot read has a higher level than theirs, and is not
-// proposed before all nodes have reached it.
-const Level = levelFirst
-
-// A kind of change keeps the level it came with for ever, so that older
-// programs read what newer ones write as long as it says nothing new. All kinds
-// so far came with the first.
-const levelFirst uint16 = 1
-
-// The kinds of change, as in the log. Numbers are never used again.
-const (
-	kindBatch uint16 = iota + 1
-	kindForm
-	kindRaiseEpoch
-	kindAddServer
-	kindEditServer
-	kindRemoveServer
-	kindRestoreServer
-	kindGiveOrder
-	kindPutAnswer
-	kindDropAnswer
-	kindCreateKey
-	kindActivateKey
-	kindDropKey
-	kindJoinNode
-	kindRemoveNode
-	kindMarkSeeded
-)
-
-// kinds has a row for each kind: its number, and a new change to read into.
-func kinds() map[uint16]func() Change {
-	return map[uint16]func() Change{
-		kindBatch:         func() Change { return new(Batch) },
-		kindForm:          func() Change { return new(Form) },
-		kindRaiseEpoch:    func() Change { return new(RaiseEpoch) },
-		kindAddServer:     func() Change { return new(AddServer) },
-		kindEditServer:    func() Change { return new(EditServer) },
-		kindRemoveServer:  func() Change { return new(RemoveServer) },
-		kindRestoreServer: func() Change { return new(RestoreServer) },
-		kindGiveOrder:     func() Change { return new(GiveOrder) },
-		kindPutAnswer:     func() Change { return new(PutAnswer) },
-		kindDropAnswer:    func() Change { return new(DropAnswer) },
-		kindCreateKey:     func() Change { return new(CreateKey) },
-		kindActivateKey:   func() Change { return new(ActivateKey) },
-		kindDropKey:       func() Change { return new(DropKey) },
-		kindJoinNode:      func() Change { return new(JoinNode) },
-		kindRemoveNode:    func() Change { return new(RemoveNode) },
-		kindMarkSeeded:    func() Change { return new(MarkSeeded) },
-	}
-}
-
-func kindOf(c Change) (uint16, error) {
-	switch c.(type) {
-	case *Batch:
-		return kindBatch, nil
-	case *Form:
-		return kindForm, nil
-	case *RaiseEpoch:
-		return kindRaiseEpoch, nil
-	case *AddServer:
-		return kindAddServer, nil
-	case *EditServer:
-		return kindEditServer, nil
-	case *RemoveServer:
-		return kindRemoveServer, nil
-	case *RestoreServer:
-		return kindRestoreServer, nil
-	case *GiveOrder:
-		return kindGiveOrder, nil
-	case *PutAnswer:
-		return kindPutAnswer, nil
-	case *DropAnswer:
-		return kindDropAnswer, nil
-	case *CreateKey:
-		return kindCreateKey, nil
-	case *ActivateKey:
-		return kindActivateKey, nil
-	case *DropKey:
-		return kindDropKey, nil
-	case *JoinNode:
-		return kindJoinNode, nil
-	case *RemoveNode:
-		return kindRemoveNode, nil
-	case *MarkSeeded:
-		return kindMarkSeeded, nil
-	}
-	return 0, fmt.Errorf("%T is no change that the log knows", c)
-}
-
 // The envelope: magic(2) kind(2) level(2) flags(2) request(16) actor(1+n)
 // payload(4+n) crc32c(4), numbers big-endian. The log itself has no checksums
 // on disk. The payload is JSON.
@@ -143,8 +53,14 @@ var (
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // Encode writes a command as it stands in the log.
-func (c *Command) Encode() ([]byte, error) {
-	kind, err := kindOf(c.Change)
+func (c *Command) Encode() ([]byte, error) { return kinds().encode(c) }
+
+func (v vocabulary) encode(c *Command) ([]byte, error) {
+	k, err := v.of(c.Change)
+	if err != nil {
+		return nil, err
+	}
+	level, err := v.level(c.Change)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +75,7 @@ func (c *Command) Encode() ([]byte, error) {
 	if c.Skippable {
 		flags |= flagSkippable
 	}
-	return seal(head{kind: kind, level: levelFirst, flags: flags, request: c.Request, actor: c.Actor}, payload)
+	return seal(head{kind: k.number, level: level, flags: flags, request: c.Request, actor: c.Actor}, payload)
 }
 
 // head is what stands before the payload.
@@ -208,22 +124,24 @@ func open(b []byte) (h head, payload []byte, err error) {
 }
 
 // Decode reads a command of the log. Its errors are ErrDamaged and ErrNewer.
-func Decode(b []byte) (Command, error) {
+func Decode(b []byte) (Command, error) { return kinds().decode(b) }
+
+func (v vocabulary) decode(b []byte) (Command, error) {
 	h, payload, err := open(b)
 	if err != nil {
 		return Command{}, err
 	}
 	c := Command{Request: h.request, Actor: h.actor, Skippable: h.flags&flagSkippable != 0}
-	unknown := kinds()[h.kind] == nil
+	k, newest := v.numbered(h.kind), v.newest()
 	switch {
-	case h.level > Level && c.Skippable:
+	case h.level > newest && c.Skippable:
 		return c, nil
-	case h.level > Level:
-		return Command{}, fmt.Errorf("%w: kind %d of level %d, this program knows level %d", ErrNewer, h.kind, h.level, Level)
-	case unknown:
+	case h.level > newest:
+		return Command{}, fmt.Errorf("%w: kind %d of level %d, this program knows level %d", ErrNewer, h.kind, h.level, newest)
+	case k == nil:
 		return Command{}, fmt.Errorf("%w: level %d has no kind %d", ErrDamaged, h.level, h.kind)
 	}
-	c.Change = kinds()[h.kind]()
+	c.Change = k.fresh()
 	if err := strictly(payload, c.Change); err != nil {
 		return Command{}, fmt.Errorf("%w: kind %d: %w", ErrDamaged, h.kind, err)
 	}
@@ -252,10 +170,10 @@ type member struct {
 
 // MarshalJSON writes the changes with their kinds.
 func (b Batch) MarshalJSON() ([]byte, error) {
-	list := make([]member, 0, len(b))
+	list, known := make([]member, 0, len(b)), kinds()
 	for _, c := range b {
-		kind, err := kindOf(c)
-		if err == nil && kind == kindBatch {
+		k, err := known.of(c)
+		if err == nil && k.number == kindBatch {
 			err = errors.New("a batch inside a batch")
 		}
 		if err != nil {
@@ -265,7 +183,7 @@ func (b Batch) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, member{kind, text})
+		list = append(list, member{k.number, text})
 	}
 	return json.Marshal(list)
 }
@@ -278,10 +196,11 @@ func (b *Batch) UnmarshalJSON(text []byte) error {
 	}
 	known := kinds()
 	for _, m := range list {
-		if known[m.Kind] == nil || m.Kind == kindBatch {
+		k := known.numbered(m.Kind)
+		if k == nil || m.Kind == kindBatch {
 			return fmt.Errorf("kind %d inside a batch", m.Kind)
 		}
-		c := known[m.Kind]()
+		c := k.fresh()
 		if err := strictly(m.Change, c); err != nil {
 			return err
 		}

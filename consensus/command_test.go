@@ -37,8 +37,8 @@ func TestEveryKindIsReadAsWritten(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, c) {
 			t.Errorf("%T: %+v, %v", change, got, err)
 		}
-		kind, _ := kindOf(change)
-		seen[kind] = true
+		k, _ := kinds().of(change)
+		seen[k.number] = true
 	}
 	if len(seen) != len(kinds()) {
 		t.Errorf("%d of %d kinds have a sample", len(seen), len(kinds()))

@@ -58,7 +58,8 @@ type Options struct {
 
 	free   func(dir string) (uint64, error) // of the disk, in bytes; tests have their own
 	wrap   func(store) store                // around the store below the guard; of tests
-	decode func([]byte) (Command, error)    // as this program understands commands
+	kinds  vocabulary                       // what this program understands; tests have more
+	decode func([]byte) (Command, error)    // likewise
 	now    func() time.Time                 // the leader's patience with nodes, and ages of keys, go by it
 }
 
@@ -168,8 +169,11 @@ func Open(o Options) (*Consensus, error) {
 	if o.free == nil {
 		o.free = freeSpace
 	}
+	if o.kinds == nil {
+		o.kinds = kinds()
+	}
 	if o.decode == nil {
-		o.decode = Decode
+		o.decode = o.kinds.decode
 	}
 	if o.now == nil {
 		o.now = time.Now

@@ -66,7 +66,10 @@ func (c *Consensus) rule(ctx context.Context, i *instance, seen *attendance) {
 
 // agree has a change agreed on that the leader itself wants.
 func (i *instance) agree(ctx context.Context, change Change) error {
-	entry, err := (&Command{Actor: "weir", Change: change}).Encode()
+	entry, err := i.o.kinds.encode(&Command{Actor: "weir", Change: change})
+	if err == nil {
+		err = i.admit(entry)
+	}
 	if err != nil {
 		return err
 	}
@@ -105,7 +108,7 @@ func (c *Consensus) nextChange(i *instance) Change {
 			continue
 		}
 		ring := s.Ring(kind)
-		if change := ring.Due(kind, c.o.now(), c.appliedByAll(), FreshKey(ring)); change != nil {
+		if change := ring.Due(kind, c.o.now(), c.appliedByAll(), FreshKey(ring)); change != nil && i.timely(change) {
 			return change
 		}
 	}

@@ -129,7 +129,7 @@ func (c *Consensus) introduce() (done bool, err error) {
 		}
 		return true, nil
 	}
-	entry, err := (&Command{Request: NewRequestID(), Actor: c.o.Name, Change: c.joining()}).Encode()
+	entry, err := c.o.kinds.encode(&Command{Request: NewRequestID(), Actor: c.o.Name, Change: c.joining()})
 	if err != nil {
 		return false, err
 	}
@@ -185,13 +185,13 @@ func (c *Consensus) related(id NodeID) bool {
 
 // joining is what the table of nodes is to say of this node.
 func (c *Consensus) joining() *JoinNode {
-	return &JoinNode{ID: c.o.ID, Name: c.o.Name, PublicKey: c.o.PublicKey, Addr: c.o.Addr, Boot: c.o.Boot, Run: c.o.Run, Level: Level}
+	return &JoinNode{ID: c.o.ID, Name: c.o.Name, PublicKey: c.o.PublicKey, Addr: c.o.Addr, Boot: c.o.Boot, Run: c.o.Run, Level: c.o.kinds.newest()}
 }
 
 // known reports whether the table of nodes has this start of the node.
 func (c *Consensus) known() bool {
 	n, ok := c.State().Node(c.o.ID)
-	return ok && n.Boot == c.o.Boot && n.Run == c.o.Run && n.Addr == c.o.Addr && n.Name == c.o.Name && n.Level == Level && !n.Removed
+	return ok && n.Boot == c.o.Boot && n.Run == c.o.Run && n.Addr == c.o.Addr && n.Name == c.o.Name && n.Level == c.o.kinds.newest() && !n.Removed
 }
 
 // lookForEpoch finds out, while nobody leads, whether the cluster was recovered

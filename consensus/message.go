@@ -34,6 +34,7 @@ const (
 	replyDone     = ""
 	replyNoLeader = "no leader" // nothing was done
 	replyMaybe    = "maybe"     // it may have been done, or be yet
+	replyOlder    = "older"     // nothing was done: some nodes are too old for it
 	replyRefused  = "refused"   // it is not done, and asking again does not help
 )
 
@@ -44,6 +45,8 @@ type reply struct {
 	Result *Result `json:"result,omitempty"`
 	Index  uint64  `json:"index,omitempty"`
 	Hello  *hello  `json:"hello,omitempty"`
+	// Older tells of replyOlder.
+	Older *LevelError `json:"older,omitempty"`
 }
 
 // hello is what a node tells of itself.

@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -82,8 +83,8 @@ func NewRequestID() (r RequestID) {
 
 // Propose has a command agreed on, on whichever node, and waits until this node
 // has applied it and Options.OnState has returned. A refusal is no error, but in
-// the Result. Errors: *NoQuorumError, *RefusedError, *OutcomeUnknownError, and that
-// of a command that cannot be encoded. A command without a request id gets one, so that it
+// the Result. Errors: *NoQuorumError, *RefusedError, *OutcomeUnknownError,
+// *LevelError, and that of a command that cannot be encoded. A command without a request id gets one, so that it
 // is done once however often the leader changes.
 func (c *Consensus) Propose(ctx context.Context, cmd Command) (Result, error) {
 	return c.ProposeWithin(ctx, cmd, c.o.Timeouts.Write)
@@ -95,7 +96,10 @@ func (c *Consensus) ProposeWithin(ctx context.Context, cmd Command, patience tim
 	if cmd.Request == (RequestID{}) {
 		cmd.Request = NewRequestID()
 	}
-	entry, err := cmd.Encode()
+	entry, err := c.o.kinds.encode(&cmd)
+	if err == nil {
+		err = c.timely(cmd)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -206,7 +210,7 @@ func (c *Consensus) try(ctx context.Context, m message) (reply, error) {
 	m.Hops++
 	r, err := c.call(ctx, addr, m)
 	if errors.Is(err, errNoLeader) && m.Hops == 1 && r.Code == replyDone { // it cannot be reached
-		if relayed, relayErr := c.relay(ctx, e, id, m); relayErr == nil || errors.Is(relayErr, errMaybe) {
+		if relayed, relayErr := c.relay(ctx, e, id, m); !errors.Is(relayErr, errNoLeader) {
 			return relayed, relayErr
 		}
 	}
@@ -277,10 +281,17 @@ func (c *Consensus) whileLeads(ctx context.Context, e engine, id NodeID) (contex
 func (c *Consensus) lead(ctx context.Context, e engine, m message) (r reply, err error) {
 	switch m.Kind {
 	case askPropose:
+		i, ok := e.(*instance)
+		if ok {
+			err = i.admit(m.Entry)
+		}
+		if err != nil {
+			return r, err
+		}
 		var result Result
 		result, err = e.propose(ctx, m.Entry)
 		r.Result = &result
-		if i, ok := e.(*instance); ok && err == nil && c.o.Stream != nil {
+		if ok && err == nil && c.o.Stream != nil {
 			i.spread()
 		}
 	case askRead:
@@ -319,6 +330,8 @@ func (c *Consensus) call(ctx context.Context, addr string, m message) (r reply, 
 		return r, nil
 	case replyNoLeader:
 		return r, fmt.Errorf("%w: %s: %s", errNoLeader, addr, r.Text)
+	case replyOlder:
+		return r, cmp.Or(r.Older, &LevelError{})
 	case replyRefused:
 		return r, errors.New(r.Text)
 	}

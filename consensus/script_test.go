@@ -104,8 +104,8 @@ func (s *script) command(t *testing.T, name, fields string) string {
 
 func changeNamed(t *testing.T, name string) Change {
 	t.Helper()
-	for _, make := range kinds() {
-		if c := make(); reflect.TypeOf(c).Elem().Name() == name {
+	for _, k := range kinds() {
+		if c := k.fresh(); reflect.TypeOf(c).Elem().Name() == name {
 			return c
 		}
 	}

@@ -195,6 +195,7 @@ func (o *operator) failure(ctx context.Context, err error, meaning string) error
 	var none *consensus.NoQuorumError
 	var refused *consensus.RefusedError
 	var unknown *consensus.OutcomeUnknownError
+	var older *consensus.LevelError
 	switch {
 	case errors.As(err, &none):
 		return o.noQuorum(ctx, none, meaning)
@@ -202,6 +203,8 @@ func (o *operator) failure(ctx context.Context, err error, meaning string) error
 		return &control.Failure{Code: control.NodeRefused, Text: o.refused(refused) + "; " + meaning}
 	case errors.As(err, &unknown):
 		return &control.Failure{Code: control.OutcomeUnknown, Text: unknown.Error(), Request: unknown.Request.String()}
+	case errors.As(err, &older):
+		return &control.Failure{Code: control.NodesOlder, Text: older.Error()}
 	}
 	return err
 }
@@ -215,7 +218,7 @@ func (o *operator) noQuorum(ctx context.Context, none *consensus.NoQuorumError, 
 	case none.Interrupted:
 		what = fmt.Sprintf("this node has no part in agreement: %v", none.Why)
 	case len(missing) > 0:
-		what = fmt.Sprintf("no quorum: %d of %d voters cannot be reached (%s)", len(missing), none.Voters, joinNames(f.Missing))
+		what = fmt.Sprintf("no quorum: %d of %d voters cannot be reached (%s)", len(missing), none.Voters, control.JoinNames(f.Missing))
 	}
 	f.Text = what + "; " + meaning + ", requests go on to be served"
 	return f
@@ -270,14 +273,4 @@ func (o *operator) nodeNames(ids []consensus.NodeID) (list []control.NodeName) {
 	}
 	slices.SortFunc(list, func(a, b control.NodeName) int { return cmp.Compare(a.String(), b.String()) })
 	return list
-}
-
-func joinNames(list []control.NodeName) (text string) {
-	for i, n := range list {
-		if i > 0 {
-			text += ", "
-		}
-		text += n.String()
-	}
-	return text
 }

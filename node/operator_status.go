@@ -32,6 +32,7 @@ func (o *operator) Status() control.Status {
 		Name: g.conf.Name, ID: agreed.Cluster.ID, Epoch: agreed.Cluster.Epoch, Part: string(agreed.Part),
 		Quorum: agreed.Quorum() && agreed.Leader != "", Voters: len(agreed.Voters), NonVoters: len(agreed.NonVoters),
 		Missing: o.nodeNames(agreed.Missing), Gossip: o.cluster.gossipStatus(), Sessions: o.sessions(),
+		Older: o.nodeNames(s.Older()),
 	}
 	for id, what := range o.cluster.feed.drifts() {
 		out.Cluster.Differing = append(out.Cluster.Differing, o.cluster.nameOf(id)+": "+what)

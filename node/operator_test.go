@@ -361,3 +361,13 @@ func TestRotatePending(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNodesOlder: who is told that some nodes are too old for a change is told
+// which.
+func TestNodesOlder(t *testing.T) {
+	t.Parallel()
+	err := (&operator{}).failure(t.Context(), &consensus.LevelError{Level: 2, Older: []string{"lb1", "lb3"}}, unchanged)
+	if want := "NodesOlder: a change of level 2 is not understood yet by lb1, lb3; nothing was changed, try again when all nodes run the newer version"; told(err) != want {
+		t.Errorf("%s, want %s", told(err), want)
+	}
+}

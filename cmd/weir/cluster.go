@@ -54,6 +54,9 @@ func writeStatus(w io.Writer, s *control.Status) {
 		for _, d := range c.Differing {
 			t.row("differs:", d)
 		}
+		if len(c.Older) > 0 {
+			t.row("older:", control.JoinNames(c.Older)+": newer kinds of changes are refused until all nodes run the newer version")
+		}
 	}
 	if s.Stopped != "" {
 		t.row("stopped:", "this node has no part in agreement: "+s.Stopped)
@@ -114,11 +117,7 @@ func quorumText(c *control.ClusterStatus) string {
 		text += fmt.Sprintf(", %d others", c.NonVoters)
 	}
 	if len(c.Missing) > 0 {
-		var names []string
-		for _, m := range c.Missing {
-			names = append(names, m.String())
-		}
-		text += ", missing: " + strings.Join(names, ", ")
+		text += ", missing: " + control.JoinNames(c.Missing)
 	}
 	if !c.Quorum {
 		return "no, " + text + "; requests are served, changes are not taken"

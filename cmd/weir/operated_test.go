@@ -30,7 +30,7 @@ func (o operated) Status() control.Status {
 		Gossip:   control.GossipStatus{Strangers: 5, Malformed: 4, Oversized: 3, Unknown: 2, Replayed: 1, Dropped: 6, Full: 1, TCPOnly: 8},
 		Name:     "shop", ID: strings.Repeat("c", 32), Part: "follower", Leader: &control.NodeName{ID: strings.Repeat("2", 32), Name: "lb2"},
 		Quorum: true, Voters: 3, Missing: []control.NodeName{{ID: strings.Repeat("3", 32), Name: "lb3"}},
-		Differing: []string{"lb2: upstream app"},
+		Differing: []string{"lb2: upstream app"}, Older: []control.NodeName{{ID: strings.Repeat("3", 32), Name: "lb3"}},
 	}
 	if o.lost {
 		s.Cluster.Leader, s.Cluster.Quorum, s.Stopped = nil, false, "the disk is almost full: 4 MiB are left"

@@ -9,7 +9,8 @@ import (
 // Code says what kind of failure it was.
 type Code string
 
-// The codes. Only NoQuorum and OutcomeUnknown may go away by asking again.
+// The codes. Only NoQuorum and OutcomeUnknown may go away by asking again, and
+// NodesOlder when some nodes were upgraded.
 const (
 	BadRequest         Code = "BadRequest"             // what was asked makes no sense
 	UpstreamNotFound   Code = "UpstreamNotFound"       // Known has those that there are
@@ -20,6 +21,7 @@ const (
 	Conflict           Code = "Conflict"               // with what is there, or with a change meanwhile
 	NoCluster          Code = "NoCluster"              // the configuration has no cluster block
 	NodeRefused        Code = "NodeRefused"            // by its cluster: surely not done, another node may be asked
+	NodesOlder         Code = "NodesOlder"             // surely not done: Text names the nodes that would not understand it
 	NoQuorum           Code = "NoQuorum"               // surely not done: too few nodes are there
 	OutcomeUnknown     Code = "OutcomeUnknown"         // it may have been done, or be yet
 	NotFound           Code = "NotFound"               // no such route, or request
@@ -60,7 +62,7 @@ func (c Code) status() int {
 	switch c {
 	case UpstreamNotFound, ServerNotFound, NodeNotFound, NotFound, UnsupportedVersion:
 		return http.StatusNotFound
-	case Conflict, NoCluster, NodeRefused:
+	case Conflict, NoCluster, NodeRefused, NodesOlder:
 		return http.StatusConflict
 	case MethodNotAllowed:
 		return http.StatusMethodNotAllowed

@@ -1,6 +1,9 @@
 package control
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Status is how a node and its cluster fare, as the node sees it.
 type Status struct {
@@ -33,6 +36,9 @@ type ClusterStatus struct {
 	Missing []NodeName `json:"missing,omitempty"`
 	// Differing says which nodes have another configuration, and in what.
 	Differing []string `json:"differing,omitempty"`
+	// Older are the nodes whose program understands fewer kinds of changes than
+	// that of others: what they cannot read is refused while they are there.
+	Older []NodeName `json:"older,omitempty"`
 	// Sessions is nil where nodes share no learned sessions.
 	Sessions *SessionStatus `json:"sessions,omitempty"`
 	Gossip   GossipStatus   `json:"gossip"`
@@ -91,6 +97,15 @@ func (n NodeName) String() string {
 		return n.ID
 	}
 	return n.Name
+}
+
+// JoinNames writes names of nodes one after the other.
+func JoinNames(list []NodeName) string {
+	var names []string
+	for _, n := range list {
+		names = append(names, n.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // RingStatus is a key ring, without its secrets.
