@@ -23,13 +23,14 @@ type sickbay struct {
 	lost     atomic.Int64 // replies that were not 200
 }
 
-// newSickbay starts it. The servers are checked so often.
+// newSickbay starts it. The servers are checked so often. A third one is dead: when one of two that are left falls ill, less
+// than half are up, so that it is not held however often it does.
 func newSickbay(t *testing.T, nodes int, every time.Duration) *sickbay {
 	t.Helper()
 	w := &sickbay{cluster: newCluster(t, nodes), ill: newMoody(t), every: every}
 	well := newMoody(t)
 	for _, n := range w.nodes {
-		n.http = fmt.Sprintf("proxy_connect_timeout 1s; proxy_read_timeout 1s; upstream app { zone app 1m; server %s; server %s fail_timeout=1s; } "+
+		n.http = fmt.Sprintf("proxy_connect_timeout 1s; proxy_read_timeout 1s; upstream app { zone app 1m; server %s; server %s fail_timeout=1s; server 127.0.0.1:1; } "+
 			"server { listen %s; location / { proxy_pass http://app; health_check interval=%dms; } }", well.addr, w.ill.addr, n.addr, every.Milliseconds())
 		n.write()
 	}

@@ -111,9 +111,28 @@ func (o *operator) Upstreams(name string) []control.Upstream {
 	out := []control.Upstream{}
 	for _, u := range o.balancer.Upstreams(name) {
 		edits, _ := s.Upstream(u.Config.Name)
-		out = append(out, upstreamStatus(&u, &edits))
+		told := upstreamStatus(&u, &edits)
+		o.tellHeld(&told)
+		out = append(out, told)
 	}
 	return out
+}
+
+// tellHeld adds for how long the peers of an upstream are held that are. Two
+// lines with one address are told alike: they stand for one server.
+func (o *operator) tellHeld(u *control.Upstream) {
+	for _, c := range o.balancer.Checked(u.Name) {
+		if c.Held == 0 {
+			continue
+		}
+		for i := range u.Servers {
+			for j := range u.Servers[i].Peers {
+				if p := &u.Servers[i].Peers[j]; p.Addr == c.Peer.Addr && p.State == upstream.StateUnhealthy.String() {
+					p.HeldSeconds = int((c.Held + time.Second - 1) / time.Second)
+				}
+			}
+		}
+	}
 }
 
 // upstreamStatus joins what the balancer knows of an upstream with what was

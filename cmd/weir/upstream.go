@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -60,12 +61,20 @@ func writeUpstreams(w io.Writer, list []control.Upstream) {
 				if o == nil {
 					o = s.Order
 				}
-				t.row(name, s.Server, p.Addr, p.State, strconv.Itoa(p.Active), strconv.FormatUint(p.Requests, 10), strconv.FormatUint(p.Fails, 10),
+				t.row(name, s.Server, p.Addr, stateText(&p), strconv.Itoa(p.Active), strconv.FormatUint(p.Requests, 10), strconv.FormatUint(p.Fails, 10),
 					s.Source, orderText(o), strings.Join(s.Words(), " "))
 			}
 		}
 	}
 	t.write(w)
+}
+
+// stateText tells the state of a peer, and for how long it stays so at least.
+func stateText(p *control.Peer) string {
+	if p.HeldSeconds == 0 {
+		return p.State
+	}
+	return fmt.Sprintf("%s (held %ds)", p.State, p.HeldSeconds)
 }
 
 // orderText tells an order with who gave it and why.

@@ -76,6 +76,7 @@ type Checker struct {
 	stale   bool       // there was one the last time
 	settled time.Time  // when those who share have been heard, if they say anything
 	doubted []*subject // that this node reported though it does not check them
+	held    []*subject // each once
 }
 
 // group is an upstream under check.
@@ -108,6 +109,7 @@ type subject struct {
 	nodes      Status    // what the nodes conclude
 	nodesSince time.Time // since when
 	agreed     bool      // own was StatusDown, too, while nodes is
+	steadiness steadiness
 
 	verdict   upstream.Verdict
 	reason    Reason    // of verdict
@@ -342,6 +344,7 @@ func (c *Checker) forget(s *subject) {
 	c.end(s.targets)
 	c.retract(s)
 	c.ledger.clean(s.id)
+	c.held = slices.DeleteFunc(c.held, func(h *subject) bool { return h == s })
 }
 
 // end ends checks of a peer. c.mu is held.

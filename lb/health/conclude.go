@@ -119,7 +119,9 @@ func (c *Checker) decide(s *subject) bool {
 	e := c.evidence(s, now)
 	nodes := e.Nodes()
 	if nodes != s.nodes {
+		before := s.nodes
 		s.nodes, s.nodesSince, s.agreed = nodes, now, nodes == StatusDown && s.own == StatusDown
+		c.turn(s, before, now)
 		e.Proven = false
 		switch {
 		case nodes == StatusDown && s.own != StatusDown:

@@ -23,6 +23,7 @@
 //	share.go     the work of the nodes, as they come and go
 //	suspect.go   looking at once
 //	judge.go     the verdict
+//	hold.go      peers that come and go too often
 //	probe.go     one question to a peer: probe_http1.go and probe_http2.go
 //	match.go     whether its answer is a good one
 //	grpc.go      the gRPC health checking protocol

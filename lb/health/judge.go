@@ -17,6 +17,7 @@ type Evidence struct {
 	Others    int // how many votes there are, one for each other node of the panel
 	Mandatory bool
 	Settling  bool // the nodes have just become others, who may not have been heard yet
+	Held      bool // it is down and may not be taken back yet: it was, and failed again soon
 	// Proven: this node's checks have passed since the nodes said down, and it
 	// had not said so itself; or they have passed for an interval.
 	Proven bool
@@ -58,8 +59,9 @@ func (n *counts) add(s Status) {
 func (n *counts) majority() int { return n.size/2 + 1 }
 
 // Nodes concludes what holds for the peer in the cluster: down when two of the
-// panel say so (or its only one), up when most do, else what held before, as
-// long as anybody on the panel knows anything. It has no side effects.
+// panel say so (or its only one), up when most do and it is not held, else
+// what was concluded before, as long as anybody on the panel knows anything. It
+// has no side effects.
 func (e *Evidence) Nodes() Status {
 	n := e.count()
 	switch {
@@ -67,7 +69,7 @@ func (e *Evidence) Nodes() Status {
 		return StatusUnknown
 	case n.down >= min(2, n.size):
 		return StatusDown
-	case n.up >= n.majority():
+	case n.up >= n.majority() && !e.Held:
 		return StatusUp
 	}
 	return e.Before

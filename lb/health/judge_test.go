@@ -74,6 +74,10 @@ func TestJudge(t *testing.T) {
 		                                                      |  ?    [down] ? ?          | ?    unhealthy
 		until most have looked again                          |  up   [down] up+ up+      | up   usable
 		and for good where there is no majority               |  up   [down] up+          | up   unhealthy
+		it may not be taken back yet, held                    |  down [up] up up          | down unhealthy
+		                                                      |  down up up up            | down unhealthy
+		                                                      |  down [up] up             | down unhealthy
+		                                                      |  down ? ? ?               | ?    usable
 		what it has proven counts more here, proven           |  down [up] down down      | down usable
 		                                                      |  down (up) down down down | down usable
 		                                                      |  down [suspect] down down | down unhealthy
@@ -87,6 +91,7 @@ func TestJudge(t *testing.T) {
 		}
 		e := evidenceOf(t, f[1])
 		e.Settling = strings.HasSuffix(last, "settling")
+		e.Held = strings.HasSuffix(last, "held")
 		e.Mandatory, e.Proven = strings.HasSuffix(last, "mandatory"), strings.HasSuffix(last, "proven")
 		nodes := e.Nodes()
 		here := map[upstream.Verdict]string{

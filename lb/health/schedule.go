@@ -96,7 +96,7 @@ func (c *Checker) start() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	idle := c.sweep(now)
+	idle := min(c.sweep(now), c.release(now))
 	for len(c.queue) > 0 {
 		next := c.queue[0]
 		if wait := next.due.Sub(now); wait > 0 {

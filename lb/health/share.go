@@ -182,7 +182,7 @@ func (c *Checker) evidence(s *subject, now time.Time) Evidence {
 	if s.group.local() {
 		return e
 	}
-	e.Settling = now.Before(c.settled)
+	e.Settling, e.Held = now.Before(c.settled), c.shares(s) && s.steadiness.holds(now)
 	fresh := s.fresh()
 	for _, who := range s.panel.who[:s.panel.n] {
 		if who == 0 {
@@ -198,13 +198,16 @@ func (c *Checker) evidence(s *subject, now time.Time) Evidence {
 
 // proven reports whether the checks here contradict what the nodes say of a
 // peer that they call down: they have passed since, though this node did not
-// agree before, or for an interval.
+// agree before, or for an interval, unless the peer is held.
 func (s *subject) proven(now time.Time) bool {
 	if s.own != StatusUp || s.nodes != StatusDown || !s.passedAt.After(s.nodesSince) {
 		return false
 	}
 	if !s.agreed {
 		return true
+	}
+	if s.steadiness.holds(now) {
+		return false
 	}
 	for _, t := range s.targets {
 		if now.Sub(s.ownSince) < t.check.Interval {

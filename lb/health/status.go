@@ -1,6 +1,10 @@
 package health
 
-import "github.com/weir-lb/weir/lb/upstream"
+import (
+	"time"
+
+	"github.com/weir-lb/weir/lb/upstream"
+)
 
 // Counts are what the checks of a peer have come to so far.
 type Counts struct {
@@ -28,7 +32,10 @@ type PeerStatus struct {
 	Reason  Reason // why the verdict is what it is; ReasonNone: the last change was for the better
 	Nodes   Status // what the nodes conclude together; without other nodes: what this one does
 	Prober  bool   // this node asks the peer
-	Counts  Counts // of all its checks together
+	// Held is for how long it may not be taken back, since it failed again soon
+	// after it had been.
+	Held   time.Duration
+	Counts Counts // of all its checks together
 }
 
 // Status returns what is known of the peers of an upstream, in no order; nil
@@ -43,6 +50,9 @@ func (c *Checker) Status(name string) []PeerStatus {
 	list := make([]PeerStatus, 0, len(g.subjects))
 	for _, s := range g.subjects {
 		st := PeerStatus{Peer: s.id, Verdict: s.verdict, Reason: s.reason, Nodes: s.nodes, Prober: s.asks()}
+		if st.Verdict == upstream.VerdictUnhealthy && c.shares(s) {
+			st.Held = max(0, time.Until(s.steadiness.until))
+		}
 		for i, t := range s.targets {
 			st.Counts.Checks += t.counts.Checks
 			st.Counts.Fails += t.counts.Fails

@@ -26,7 +26,7 @@ func (c *Checker) Suspect(id upstream.PeerID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.subject(id)
-	if s == nil || c.roll.alone() || s.group.local() || s.verdict == upstream.VerdictUnhealthy {
+	if s == nil || !c.shares(s) || s.verdict == upstream.VerdictUnhealthy {
 		return
 	}
 	now := time.Now()
@@ -79,7 +79,7 @@ func (c *Checker) rouse(s *subject, now time.Time, asked bool) {
 // doubt lets this node probe a peer at once that the others call down, if there
 // have not been too many such probes. c.mu is held.
 func (c *Checker) doubt(s *subject, now time.Time) {
-	if c.roll.alone() || s.group.local() || !c.budget.take(now) {
+	if !c.shares(s) || !c.budget.take(now) {
 		return
 	}
 	if !s.asks() {
@@ -112,6 +112,7 @@ func (c *Checker) sweep(now time.Time) time.Duration {
 		c.retract(s)
 		return true
 	})
+	c.relentWhereShort()
 	stale := slices.ContainsFunc(c.roll.ids[1:], func(id string) bool {
 		w := c.ledger.nodes[id]
 		return w != nil && now.Sub(w.seen) > leastFresh

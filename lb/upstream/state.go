@@ -88,6 +88,14 @@ func Combine(f Facts) State {
 	return StateUp
 }
 
+// Wanted reports whether the server line and the operator let the peer have
+// requests of everyone, however it fares.
+func (p *Peer) Wanted() bool {
+	f := p.facts
+	f.Verdict, f.Unavail = VerdictUsable, false
+	return Combine(f) == StateUp
+}
+
 // admission is what a state means for picking.
 type admission uint8
 

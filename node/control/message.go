@@ -168,11 +168,14 @@ type Order struct {
 
 // Peer is one address of a server, as the node that tells sees it.
 type Peer struct {
-	Addr     string `json:"addr"`
-	State    string `json:"state"` // up, draining, down, unavail, checking, unhealthy
-	Active   int    `json:"active"`
-	Requests uint64 `json:"requests"`
-	Fails    uint64 `json:"fails"`
+	Addr  string `json:"addr"`
+	State string `json:"state"` // up, draining, down, unavail, checking, unhealthy
+	// HeldSeconds is for how long it is held: it stays unhealthy, though checks
+	// may pass, since it failed again soon after it was healthy.
+	HeldSeconds int    `json:"held_seconds,omitempty"`
+	Active      int    `json:"active"`
+	Requests    uint64 `json:"requests"`
+	Fails       uint64 `json:"fails"`
 	// Order is one about this address alone.
 	Order *Order `json:"order,omitempty"`
 }
