@@ -13,6 +13,8 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/weir-lb/weir/config/durable"
 )
 
 // Names in a data folder.
@@ -53,7 +55,7 @@ func (o *Options) openStore(words *raftWords) (closingStore, raft.SnapshotStore,
 	if o.Dir == "" {
 		return memoryStore{raft.NewInmemStore()}, raft.NewInmemSnapshotStore(), nil
 	}
-	if err := os.MkdirAll(o.raftDir(), 0o700); err != nil {
+	if err := durable.MakeFolder(o.raftDir(), 0o700); err != nil {
 		return nil, nil, err
 	}
 	snapshots, err := raft.NewFileSnapshotStoreWithLogger(o.raftDir(), keptSnapshots, words.logger())
@@ -63,6 +65,9 @@ func (o *Options) openStore(words *raftWords) (closingStore, raft.SnapshotStore,
 	under, err := openBolt(o.storePath())
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := durable.SyncFolder(o.raftDir()); err != nil { // the store may be new
+		return nil, nil, errors.Join(err, under.Close())
 	}
 	return under, snapshots, nil
 }
@@ -172,11 +177,11 @@ func checkLog(s raft.LogStore) error {
 // look at it, and returns where to.
 func (o *Options) quarantine(path string) (string, error) {
 	to := filepath.Join(o.Dir, quarantineFolder, time.Now().UTC().Format("20060102T150405.000"))
-	if err := os.MkdirAll(to, 0o700); err != nil {
+	if err := durable.MakeFolder(to, 0o700); err != nil {
 		return "", err
 	}
 	to = filepath.Join(to, filepath.Base(path))
-	return to, os.Rename(path, to)
+	return to, durable.Rename(path, to)
 }
 
 // removeLeftovers removes what snapshots left that were never finished.

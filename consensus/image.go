@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/weir-lb/weir/config/durable"
 )
 
 // The image is written when no change has come for imagePause, and while they
@@ -22,7 +24,7 @@ const (
 // help, not the truth.
 func (c *Consensus) loadImage() error {
 	for _, dir := range []string{c.o.raftDir(), filepath.Dir(filepath.Join(c.o.Dir, imageFile))} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := durable.MakeFolder(dir, 0o700); err != nil {
 			return fmt.Errorf("consensus: %w", err)
 		}
 	}
@@ -113,5 +115,5 @@ func (c *Consensus) saveImage(s *State) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(path+".tmp", path)
+	return durable.Rename(path+".tmp", path)
 }

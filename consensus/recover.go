@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/weir-lb/weir/config/durable"
 )
 
 // recovery is a file that is there while a quorum is made anew by force.
@@ -40,7 +42,7 @@ func (c *Consensus) Recover(cluster string) error {
 	}
 	text, err := json.Marshal(recovery{Epoch: own.Epoch + 1})
 	if err == nil {
-		err = writeDurably(c.o.recoveryPath(), text)
+		err = durable.WriteFile(c.o.recoveryPath(), text, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
@@ -48,19 +50,6 @@ func (c *Consensus) Recover(cluster string) error {
 	c.o.Log.Warn(fmt.Sprintf("a quorum of cluster %s is made anew of this node alone", cluster))
 	c.fail(errAgain)
 	return nil
-}
-
-// writeDurably writes a small file as a whole.
-func writeDurably(path string, text []byte) error {
-	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".tmp", path)
 }
 
 // recovering returns the epoch that the cluster is to get, 0 if no recovery is
@@ -115,7 +104,7 @@ func (i *instance) seed(snapshots raft.SnapshotStore, self raft.Configuration, s
 func (i *instance) recovered() {
 	i.epoch = 0
 	to := i.o.recoveryPath() + "." + time.Now().UTC().Format("20060102T150405")
-	if err := os.Rename(i.o.recoveryPath(), to); err != nil {
+	if err := durable.Rename(i.o.recoveryPath(), to); err != nil {
 		i.o.Log.Warn(fmt.Sprintf("recover: %v", err))
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/weir-lb/weir/config/durable"
 )
 
 // Why an instance ended.
@@ -166,10 +168,10 @@ func (c *Consensus) putAside(err error) error {
 	}
 	to, moveErr := c.o.quarantine(c.o.raftDir())
 	if moveErr == nil {
-		moveErr = os.MkdirAll(c.o.raftDir(), 0o700)
+		moveErr = durable.MakeFolder(c.o.raftDir(), 0o700)
 	}
 	if moveErr == nil {
-		moveErr = os.WriteFile(c.o.lostPath(), []byte(err.Error()+"\n"), 0o600)
+		moveErr = durable.WriteFile(c.o.lostPath(), []byte(err.Error()+"\n"), 0o600)
 	}
 	if moveErr != nil {
 		c.o.Log.Error(fmt.Sprintf("a log that is of no use cannot be put aside: %v", moveErr))
@@ -192,7 +194,7 @@ func (c *Consensus) prepare() (lost bool, err error) {
 	if free, err := c.o.free(c.o.Dir); err == nil && free < lowSpace {
 		return false, fmt.Errorf("%w: %d MiB are left", errSpace, free>>20)
 	}
-	if err := os.MkdirAll(c.o.raftDir(), 0o700); err != nil {
+	if err := durable.MakeFolder(c.o.raftDir(), 0o700); err != nil {
 		return false, err
 	}
 	if err := c.o.Check(c.o.Dir); err != nil {

@@ -2,13 +2,13 @@ package lb
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/config/durable"
 	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/upstream"
 )
@@ -50,7 +50,7 @@ func (s *stateFile) save(lines []upstream.Server) error {
 	if bytes.Equal(text, s.text) {
 		return nil
 	}
-	if err := replaceFile(s.name, text); err != nil {
+	if err := durable.WriteFile(s.name, text, 0o644); err != nil {
 		return fmt.Errorf("state file: %w", err)
 	}
 	s.text = text
@@ -64,29 +64,4 @@ func serverLine(s *upstream.Server) *config.UpstreamServer {
 		Weight: s.Weight, MaxConns: s.MaxConns, MaxFails: s.MaxFails, FailTimeout: s.FailTimeout, SlowStart: s.SlowStart,
 		Route: s.Route, Backup: s.Backup, Down: s.Down, Drain: s.Drain,
 	}
-}
-
-// replaceFile puts a file with the given text in the place of the one of that
-// name, and returns when it would outlive a loss of power.
-func replaceFile(name string, text []byte) error {
-	dir := filepath.Dir(name)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/weir-lb/weir/config"
+	"github.com/weir-lb/weir/config/durable"
 	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/node/link"
 )
@@ -29,7 +30,7 @@ func openGround(cfg *config.Config, a *account) (*ground, error) {
 		g.identity = link.NewIdentity()
 		return g, nil
 	}
-	if err := os.MkdirAll(g.dir, 0o700); err != nil {
+	if err := durable.MakeFolder(g.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("mkdir() %q failed (%w)", g.dir, errno.Of(err))
 	}
 	if g.conf != nil {

@@ -2,11 +2,11 @@ package node
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/weir-lb/weir/config/durable"
 	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/gossip"
@@ -102,7 +102,7 @@ func (c *cluster) adoptSecrets(s *consensus.State) {
 // keepSecret writes an agreed secret where an operator finds it for new nodes.
 func (c *cluster) keepSecret(s *link.Secret) {
 	file := filepath.Join(c.ground.dir, "cluster.secret")
-	if err := os.WriteFile(file, s.Format(), 0o600); err != nil {
+	if err := durable.WriteFile(file, s.Format(), 0o600); err != nil {
 		c.log.Logf(errorlog.Alert, 0, "cluster: the agreed secret cannot be kept: open() %q failed (%s)", file, errno.Text(err))
 		return
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
+	"github.com/weir-lb/weir/config/durable"
 	"github.com/weir-lb/weir/config/errno"
 	"github.com/weir-lb/weir/lb/upstream"
 	"github.com/weir-lb/weir/node/link"
@@ -37,5 +39,5 @@ func writeSecret(file string, text []byte) error {
 		return fmt.Errorf("open() %q failed (%w)", file, errno.Of(err))
 	}
 	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	return errors.Join(err, f.Sync(), f.Close(), durable.SyncFolder(filepath.Dir(file)))
 }

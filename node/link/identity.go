@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/weir-lb/weir/config/durable"
 	"github.com/weir-lb/weir/config/errno"
 )
 
@@ -178,10 +179,10 @@ func (i *Identity) write(dir string, owner Owner) error {
 	if err := writeSynced(name+".new", append(text, '\n'), owner); err != nil {
 		return fmt.Errorf("writing %q: %w", name, errno.Of(err))
 	}
-	if err := os.Rename(name+".new", name); err != nil {
+	if err := durable.Rename(name+".new", name); err != nil {
 		return fmt.Errorf("rename() to %q failed (%w)", name, errno.Of(err))
 	}
-	return syncFolder(dir)
+	return nil
 }
 
 // writeSynced makes a file anew. One of the name may have been left by a crash;
@@ -196,12 +197,4 @@ func writeSynced(name string, text []byte, owner Owner) error {
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Chown(owner.UID, owner.GID), f.Sync(), f.Close())
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open() %q failed (%w)", dir, errno.Of(err))
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
