@@ -12,8 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weir-lb/weir/config"
 	"github.com/weir-lb/weir/consensus"
 	"github.com/weir-lb/weir/discovery"
+	"github.com/weir-lb/weir/discovery/dnstest"
+	"github.com/weir-lb/weir/lb"
 	"github.com/weir-lb/weir/lb/errorlog"
 	"github.com/weir-lb/weir/lb/upstream"
 )
@@ -151,4 +154,85 @@ func TestForsaken(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatIsHeardLapses: what a node heard of a name when it asked last is not
+// used when it has to help itself again, since what was agreed on is newer.
+func TestWhatIsHeardLapses(t *testing.T) {
+	t.Parallel()
+	s, own := nameOfApp(), []discovery.Record{{Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+	agreed := []discovery.Record{{Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3")}}}
+	f, told := alone(t, s, agreed)
+	ns := dnstest.Start(t)
+	ns.Host("app.example", 1, "10.0.0.1")
+	resolver := &config.Resolver{Servers: []string{ns.Addr}, NoIPv6: true}
+	f.follow([]lb.Query{{Upstream: s.upstream, Question: s.question, Resolver: resolver, Timeout: time.Second}})
+	holds := func(want []discovery.Record) func() bool {
+		return func() bool {
+			records, _ := f.inForce(f.subjects[s])
+			return sameRecords(records, want)
+		}
+	}
+	eventually(t, "its own answer", holds(own))
+	f.council.led = func() bool { return true }
+	f.reassign()
+	if !holds(agreed)() {
+		t.Error("what was agreed on is not in force")
+	}
+	ns.On("app.example", "A", dnstest.Reply{Rcode: dnstest.ServerFailure})
+	f.council.led = func() bool { return false }
+	f.reassign()
+	told.wait(t, `(2: Server failure) in upstream "app", addresses known: 2`)
+	if !holds(agreed)() {
+		t.Error("what the node heard before is in force")
+	}
+}
+
+// TestTroubleIsToldOnce: with how many targets of a service something is wrong
+// changes with each of them, and is not told each time.
+func TestTroubleIsToldOnce(t *testing.T) {
+	t.Parallel()
+	s := nameOfApp()
+	f, told := alone(t, s, nil)
+	known := &followed{query: lb.Query{Upstream: s.upstream, Question: s.question}}
+	failed := func(code discovery.Code) error { return &discovery.Error{Code: code} }
+	for _, err := range []error{
+		failed(discovery.TimedOut), fmt.Errorf("%w, and 3 more", failed(discovery.TimedOut)),
+		fmt.Errorf("target one.example: %w", failed(discovery.TimedOut)), failed(discovery.ServerFailure), nil, nil,
+	} {
+		f.tell(known, discovery.News{Records: []discovery.Record{{}}, Err: err})
+	}
+	for _, line := range []struct {
+		text string
+		want int
+	}{{"(110: Operation timed out)", 1}, {"(2: Server failure)", 1}, {"could not be resolved", 2}, {"is resolved again", 1}} {
+		if n := strings.Count(told.String(), line.text); n != line.want {
+			t.Errorf("%q was told %d times:\n%s", line.text, n, told)
+		}
+	}
+}
+
+// alone gives a feed of a node that neither asks nor confirms and sees no leader,
+// with what has been agreed on about a name, and its log.
+func alone(t *testing.T, s subject, records []discovery.Record) (*feed, *output) {
+	t.Helper()
+	told := &output{}
+	f := newFeed(discovery.New(), errorlog.NewFunc(errorlog.Notice, func(_ errorlog.Level, _ uint64, message string) { fmt.Fprintln(told, message) }))
+	var err error
+	if f.balancer, err = lb.New(lb.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		f.close()
+		if err := f.balancer.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	a := agreement{state: &consensus.State{}}
+	a.make(t, &consensus.PutAnswer{Question: s.agreed(), Records: recordsOf(records)})
+	f.council = &council{
+		self: "c", alive: func() []string { return []string{"a", "b"} }, state: func() *consensus.State { return a.state },
+		led: func() bool { return false }, last: time.Now(), alone: 1, knock: make(chan struct{}, 1), told: map[subject]bool{},
+	}
+	return f, told
 }

@@ -95,8 +95,13 @@ func hashValue(h *contentHash, v reflect.Value) {
 	if v.IsValid() && ownMatter(v.Type()) {
 		return
 	}
-	if v.IsValid() && v.Type() == reflect.TypeFor[config.Listen]() {
-		v = reflect.ValueOf(anywhere(v.Interface().(config.Listen)))
+	if v.IsValid() {
+		switch v.Type() {
+		case reflect.TypeFor[config.Listen]():
+			v = reflect.ValueOf(anywhere(v.Interface().(config.Listen)))
+		case reflect.TypeFor[config.Upstream]():
+			v = reflect.ValueOf(asWritten(v.Interface().(config.Upstream)))
+		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -148,6 +153,15 @@ func ownMatter(t reflect.Type) bool {
 func anywhere(l config.Listen) config.Listen {
 	l.Text, l.Host, l.Port, l.Unix, l.Addr = "", "", 0, "", netip.AddrPort{}
 	return l
+}
+
+// asWritten is an upstream without the servers of its state file, which each
+// node writes anew when they change, and reads at its own start.
+func asWritten(u config.Upstream) config.Upstream {
+	if u.State != "" {
+		u.Servers = nil
+	}
+	return u
 }
 
 // textOf gives the text of a value of another package, such as an address,

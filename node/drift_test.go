@@ -52,6 +52,36 @@ func TestDriftOfPlaces(t *testing.T) {
 	}
 }
 
+// TestDriftOfStateFiles: the servers in a state file are agreed ones, and which of
+// them a node found there at its start is no difference.
+func TestDriftOfStateFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	load := func(line, state string) fingerprint {
+		text := "http { upstream a { zone a 64k; state " + dir + "/a.state; " + line + "} }"
+		cfg, err := config.Load(config.Options{
+			File: "/etc/weir/weir.conf", Prefix: "/etc/weir", Hostname: "lb1", DefaultPort: 80,
+			ReadFile: func(name string) ([]byte, error) {
+				if name == dir+"/a.state" {
+					return []byte(state), nil
+				}
+				return []byte(text), nil
+			},
+		})
+		if err != nil || len(cfg.HTTP.Upstreams[0].Servers) != strings.Count(state, "server") {
+			t.Fatalf("%v, %+v", err, cfg)
+		}
+		return fingerprintOf(cfg)
+	}
+	before, after, other := load("", ""), load("", "server 10.0.0.1;\n"), load("ip_hash;", "server 10.0.0.1;\n")
+	if got := before.differences(&after); got != "" || before.sum() != after.sum() {
+		t.Errorf("with a server in the state file: %q", got)
+	}
+	if got := other.differences(&after); got != `upstream "a"` {
+		t.Errorf("with another method: %q", got)
+	}
+}
+
 func parse(t *testing.T, text string) *config.Config {
 	t.Helper()
 	return parseAt(t, "/etc/weir/weir.conf", text)

@@ -153,8 +153,18 @@ func (f *feed) share() {
 	for _, known := range end {
 		known.stop()
 		known.stop = nil
+		f.forget(known)
 	}
 	f.applyAll()
+}
+
+// forget drops what this node has heard of a name that it asks about no more: by
+// the time that it asks again, what was agreed on is newer.
+func (f *feed) forget(known *followed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known.news = discovery.News{}
+	delete(f.troubles, subject{known.query.Upstream, known.query.Question})
 }
 
 // applyAll tells the balancer what holds of every name.
@@ -170,20 +180,23 @@ func (f *feed) applyAll() {
 	}
 }
 
-// apply tells the balancer what holds of a name: what has been agreed on, or
-// what this node has heard, if it decides by itself.
-func (f *feed) apply(known *followed) {
-	q := &known.query
+// inForce gives what holds of a name: what has been agreed on, or what this node
+// has heard, if it decides by itself. ok tells whether anything is known.
+func (f *feed) inForce(known *followed) (records []discovery.Record, ok bool) {
 	f.mu.Lock()
 	own, news := known.duty&dutyApply != 0, known.news
 	f.mu.Unlock()
-	var records []discovery.Record
-	switch agreed, ok := f.council.agreed(subject{q.Upstream, q.Question}); {
-	case own && news.Known():
-		records = news.Records
-	case ok:
-		records = agreed
-	default:
+	if own && news.Known() {
+		return news.Records, true
+	}
+	return f.council.agreed(subject{known.query.Upstream, known.query.Question})
+}
+
+// apply tells the balancer what holds of a name.
+func (f *feed) apply(known *followed) {
+	q := &known.query
+	records, ok := f.inForce(known)
+	if !ok {
 		return
 	}
 	if err := f.balancer.SetAnswer(q.Upstream, q.Question, answerOf(records)); err != nil {
@@ -197,39 +210,50 @@ func (f *feed) close() { f.follow(nil) }
 // tell passes news on, and logs what is wrong when it is new.
 func (f *feed) tell(known *followed, n discovery.News) {
 	q := &known.query
-	s, text := subject{q.Upstream, q.Question}, ""
-	if n.Err != nil {
-		text = n.Err.Error()
-	}
+	s, trouble := subject{q.Upstream, q.Question}, troubleOf(n.Err)
 	f.mu.Lock()
 	known.news = n
 	own := known.duty&dutyApply != 0
 	before := f.troubles[s]
-	f.troubles[s] = text
+	f.troubles[s] = trouble
 	f.mu.Unlock()
 	if own && n.Known() {
 		f.apply(known)
 	}
 	f.council.wake()
 	switch {
-	case text == before:
-	case text == "":
+	case trouble == before:
+	case trouble == "":
 		f.log.Logf(errorlog.Notice, 0, "%s is resolved again in upstream %q", q.Question.Host, q.Upstream)
 	default:
-		f.complain(q, n)
+		f.complain(known, n)
 	}
 }
 
+// troubleOf tells apart what may be wrong with a name, by its kind: with how many
+// of its targets it is wrong changes with each of them. "" is nothing.
+func troubleOf(err error) string {
+	if e, ok := errors.AsType[*discovery.Error](err); ok {
+		return e.Error()
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
 // complain logs that something is wrong with a name.
-func (f *feed) complain(q *lb.Query, n discovery.News) {
-	known := 0
-	for _, r := range n.Records {
-		known += len(r.Addrs)
+func (f *feed) complain(known *followed, n discovery.News) {
+	q, addrs := &known.query, 0
+	if records, _ := f.inForce(known); !n.Gone {
+		for _, r := range records {
+			addrs += len(r.Addrs)
+		}
 	}
 	if e, ok := errors.AsType[*discovery.Error](n.Err); ok && e.Cause != nil {
 		f.log.Logf(errorlog.Info, 0, "%v while resolving %s", e.Cause, q.Question.Host)
 	}
-	f.log.Logf(errorlog.Error, 0, "%s could not be resolved (%v) in upstream %q, addresses known: %d", q.Question.Host, n.Err, q.Upstream, known)
+	f.log.Logf(errorlog.Error, 0, "%s could not be resolved (%v) in upstream %q, addresses known: %d", q.Question.Host, n.Err, q.Upstream, addrs)
 }
 
 // foresee lets a configuration that is about to be put in force begin with the
