@@ -146,7 +146,7 @@ func (o *Options) raftConfig(words *raftWords) *raft.Config {
 // commitTimeout is how often an idle leader repeats itself. Nobody waits for that:
 // see spread.
 func (o *Options) commitTimeout() time.Duration {
-	return min(250*time.Millisecond, o.Timeouts.Heartbeat/2)
+	return o.Timeouts.Heartbeat / 2
 }
 
 // address is that of this node in the configuration of the log. A node that is

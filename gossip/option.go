@@ -100,7 +100,8 @@ func (o *Options) profile() *memberlist.Config {
 	if o.Large {
 		c.ProbeInterval, c.ProbeTimeout, c.SuspicionMult = time.Second, 500*time.Millisecond, 4
 	}
-	c.GossipInterval, c.GossipNodes = 100*time.Millisecond, 4
+	// Only news of membership goes this way. Each turn wakes the process, and most find nothing to say.
+	c.GossipInterval, c.GossipNodes = 200*time.Millisecond, 4
 	c.TCPTimeout = 5 * time.Second
 	c.DeadNodeReclaimTime = 5 * time.Second // a node may come back at another address
 	c.EnableCompression = false             // costs more than it saves
