@@ -133,7 +133,7 @@ func TestStateFileFollowsChanges(t *testing.T) {
 	if err := os.RemoveAll(filepath.Dir(file)); err != nil {
 		t.Fatal(err)
 	}
-	changes.Removed[upstream.NewServerID("app", "127.0.0.2:1")] = true
+	changes.Removed = map[upstream.ServerID]bool{upstream.NewServerID("app", "127.0.0.1:1"): true, upstream.NewServerID("app", "127.0.0.2:1"): true}
 	if err := lay(4, changes); err == nil || !strings.Contains(err.Error(), "state file: open ") {
 		t.Error(err)
 	}

@@ -83,10 +83,25 @@ func (e *edited) add(words []string) (consensus.Change, error) {
 	}
 	s := writtenServer(&line)
 	at := consensus.Target{Upstream: e.conf.Name, ID: serverID(e.conf.Name, &s)}
-	if slices.ContainsFunc(e.find(s.Name), func(known consensus.Target) bool { return known.ID == at.ID }) {
+	if e.has(at.ID, s.Name) {
 		return nil, &serverExistsError{e.conf.Name, s.Name}
 	}
 	return e.owned(&consensus.AddServer{Target: at, Server: s}), nil
+}
+
+// has reports whether there is a server of an id that has a name: as in its line,
+// or its route. It does not look at all those that were added.
+func (e *edited) has(id consensus.ServerID, name string) bool {
+	if added, ok := e.added(id); ok && (added.Name == name || added.Route == name) {
+		return true
+	}
+	for i := range e.written() {
+		s := writtenServer(&e.conf.Servers[i])
+		if _, removed := e.edits.Removed.Get(id); !removed && (s.Name == name || s.Route == name) && serverID(e.conf.Name, &s) == id {
+			return true
+		}
+	}
+	return false
 }
 
 // owned lets the first server of an upstream whose state file is empty say, too,

@@ -118,7 +118,7 @@ func ordersOf(e *consensus.Edits) map[upstream.ServerID]upstream.Order {
 func (a *agreedEdits) add(name string, e *consensus.Edits) (failed error) {
 	gone := map[uint64]bool{} // by age
 	var fresh []upstream.Addition
-	e.Added.Changes(a.of.Added, func(_ consensus.ServerID, old, now *consensus.Addition) {
+	e.Added.Changes(a.of.Added, func(id consensus.ServerID, old, now *consensus.Addition) {
 		if old != nil && now != nil && old.Modified == now.Modified { // from a snapshot, and the same
 			return
 		}
@@ -133,7 +133,7 @@ func (a *agreedEdits) add(name string, e *consensus.Edits) (failed error) {
 			failed = errors.Join(failed, fmt.Errorf("server %q that was added to upstream %q: %w", now.Server.Name, name, err))
 			return
 		}
-		fresh = append(fresh, upstream.Addition{Index: now.Created, Server: s})
+		fresh = append(fresh, upstream.Addition{Index: now.Created, Server: s, ID: upstream.ServerID(id)})
 	})
 	slices.SortFunc(fresh, func(x, y upstream.Addition) int { return cmp.Compare(x.Index, y.Index) })
 	a.edits.Added = merged(a.edits.Added, fresh, gone)

@@ -29,7 +29,7 @@ func hashed(t *testing.T, p *Pool) (peers []string) {
 func TestNodesHashAlike(t *testing.T) {
 	t.Parallel()
 	const file = "10.0.0.1:80"
-	added := []Addition{{7, line("10.0.0.7:80 weight=3")}, {4, line("10.0.0.2:80")}, {5, line("10.0.0.9:80 weight=2")}, {6, line("10.0.0.3:80")}}
+	added := []Addition{{Index: 7, Server: line("10.0.0.7:80 weight=3")}, {Index: 4, Server: line("10.0.0.2:80")}, {Index: 5, Server: line("10.0.0.9:80 weight=2")}, {Index: 6, Server: line("10.0.0.3:80")}}
 	for _, kind := range []Kind{Hash, ConsistentHash, IPHash} {
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			t.Parallel()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -16,8 +15,12 @@ const noLimit = math.MaxInt32
 // failures, weights, counters and idle connections go on. NewPool leaves old as
 // it is, so a pool that is not put into use after all needs no undoing. One
 // that is put into use is told so by TakeOver. old may be nil.
-func NewPool(cfg Config, old *Pool) (*Pool, error) {
-	if err := check(cfg); err != nil {
+func NewPool(cfg Config, old *Pool) (*Pool, error) { return newPool(cfg, old, nil) }
+
+// newPool is NewPool for peers about which something is said.
+func newPool(cfg Config, old *Pool, said opinion) (*Pool, error) {
+	same := old.madeOf(cfg.Servers)
+	if err := check(&cfg, same); err != nil {
 		return nil, err
 	}
 	if cfg.Rand == nil {
@@ -31,7 +34,10 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 	} else {
 		p.shared, p.base = old.shared, old
 	}
-	p.settle(&cfg)
+	p.lines = cfg.Servers
+	if same == 0 || !p.extend(&cfg, same) {
+		p.settle(&cfg)
+	}
 	for _, g := range p.groups() {
 		g.loads.told = old == nil // else TakeOver says so
 		for i := range g.peers {
@@ -43,9 +49,19 @@ func NewPool(cfg Config, old *Pool) (*Pool, error) {
 		p.enrol()
 	}
 	p.single = len(p.primary.peers) == 1 && p.backup == nil
-	p.slow = how.startsSlowly() && !p.single && slices.ContainsFunc(cfg.Servers, func(s Server) bool { return s.SlowStart > 0 })
-	p.judge(nil)
+	p.slow = how.startsSlowly() && !p.single && anySlow(cfg.Servers)
+	p.judge(said)
 	return p, nil
+}
+
+// anySlow reports whether one of the servers has slow_start.
+func anySlow(servers []Server) bool {
+	for i := range servers {
+		if servers[i].SlowStart > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // prepare computes what picking needs of the peers.
@@ -66,9 +82,11 @@ func (p *Pool) prepare() {
 	}
 }
 
-func check(cfg Config) error {
+// check looks for what is wrong with servers, but for the first ones, which have
+// been looked at before.
+func check(cfg *Config, checked int) error {
 	primaries := 0
-	for i := range cfg.Servers {
+	for i := checked; i < len(cfg.Servers); i++ {
 		s := &cfg.Servers[i]
 		switch {
 		case s.Weight < 1 || s.Weight > math.MaxInt32:
@@ -81,7 +99,7 @@ func check(cfg Config) error {
 			primaries += len(s.Addrs)
 		}
 	}
-	if primaries == 0 && !cfg.AllowEmpty {
+	if primaries == 0 && checked == 0 && !cfg.AllowEmpty {
 		return fmt.Errorf("no servers in upstream %q", cfg.Name)
 	}
 	return nil

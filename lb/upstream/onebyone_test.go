@@ -42,6 +42,9 @@ func TestPoolsFollowEachOther(t *testing.T) {
 
 // anotherLine adds, removes, changes or moves a line.
 func anotherLine(rng *rand.Rand, list []Server, m Method) []Server {
+	if rng.IntN(2) == 0 {
+		return append(list, anyServer(rng, m)) // often in the same memory
+	}
 	list = slices.Clone(list)
 	at := rng.IntN(len(list) + 1)
 	switch what := rng.IntN(10); {
@@ -138,13 +141,13 @@ func compareRetired(t *testing.T, before, now map[identity]*resident, retired []
 // neither works out what the others are called nor allocates for each of them.
 func TestOneServerCostsLittle(t *testing.T) {
 	for _, name := range []string{"round_robin", "least_time", "hash", "consistent"} {
-		const many, most = 500, 200 // and there were five for each server
+		const many, most, few = 500, 200, 60 // and there were five for each server
 		var table Table
 		cfg := Config{Name: "u", AllowEmpty: true, Method: everyMethod[name]}
 		r := commit(t, &table, cfg)
 		var e Edits
 		for i, s := range servers(many + 100) {
-			e.Added = append(e.Added, Addition{uint64(i), s})
+			e.Added = append(e.Added, Addition{Index: uint64(i), Server: s})
 		}
 		all, n, index := e.Added, many, uint64(0)
 		lay := func(list []Addition) {
@@ -162,7 +165,7 @@ func TestOneServerCostsLittle(t *testing.T) {
 			list[many/2].Server.Weight = 1 + int(index%2)
 			lay(list)
 		})
-		if added > most || removed > most || changed > most {
+		if added > most || added > few && name != "consistent" || removed > most || changed > most {
 			t.Errorf("%s: %v allocations to add one, %v to remove one, %v to change one", name, added, removed, changed)
 		}
 		if text != unsafe.StringData(r.Pool().Peers()[7].SID) {
@@ -171,27 +174,35 @@ func TestOneServerCostsLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkAddServer adds one server to ten thousand.
+// BenchmarkAddServer adds one server to ten thousand beside one that is written.
 func BenchmarkAddServer(b *testing.B) {
 	for _, name := range []string{"round_robin", "consistent"} {
 		b.Run(name, func(b *testing.B) {
+			const many, more = 10_000, 500
 			var table Table
-			commit(b, &table, Config{Name: "u", AllowEmpty: true, Method: everyMethod[name]})
+			some := servers(1 + many + more)
+			commit(b, &table, Config{Name: "u", AllowEmpty: true, Method: everyMethod[name], Servers: some[:1]})
 			var all []Addition
-			for i, s := range servers(10_001) {
-				all = append(all, Addition{uint64(i), s})
+			for i, s := range some[1:] {
+				all = append(all, Addition{Index: uint64(i), Server: s, ID: s.LineID("u")})
 			}
 			index := uint64(0)
-			lay := func() {
+			lay := func(n int) {
 				index++
-				if err := table.SetOverlay(Overlay{index, map[string]Edits{"u": {Added: all[:10_000+index%2]}}}); err != nil {
+				if err := table.SetOverlay(Overlay{index, map[string]Edits{"u": {Added: all[:n]}}}); err != nil {
 					b.Fatal(err)
 				}
 			}
-			lay()
+			n := many + more
 			b.ReportAllocs()
 			for b.Loop() {
-				lay()
+				if n++; n > many+more {
+					b.StopTimer()
+					lay(many)
+					n = many + 1
+					b.StartTimer()
+				}
+				lay(n)
 			}
 		})
 	}

@@ -20,7 +20,8 @@ type Overlay struct {
 
 // Edits are the part of an Overlay that concerns one upstream. They are laid
 // over a configuration that may differ from node to node, so each of them is
-// about a server line by its id, never by its position.
+// about a server line by its id, never by its position. They do not change once
+// they were laid over an upstream, but for what is appended to Added.
 type Edits struct {
 	// Seeded says that Added are all servers of an upstream whose lines are in
 	// a state file: what the file says besides is out of date.
@@ -41,6 +42,16 @@ type Edits struct {
 type Addition struct {
 	Index  uint64 // when, in the order of all changes
 	Server Server // with addresses or a Question
+	// ID is the Server's LineID; zero: it is worked out where it is needed.
+	ID ServerID
+}
+
+// lineID returns the id of the line in an upstream.
+func (a *Addition) lineID(upstream string) ServerID {
+	if a.ID != 0 {
+		return a.ID
+	}
+	return a.Server.LineID(upstream)
 }
 
 // Edit is a change of parameters: those that are nil stay as written.
@@ -121,10 +132,11 @@ func (e *Edits) over(cfg *Config) []Server {
 	if byIndex := func(a, b Addition) int { return cmp.Compare(a.Index, b.Index) }; !slices.IsSortedFunc(added, byIndex) {
 		added = slices.SortedStableFunc(slices.Values(added), byIndex)
 	}
+	ids := lineIDs(written, cfg.Name)
 	instead, placed := map[ServerID]int{}, map[int]bool{} // positions in added: for a line, and those that have its place
-	if len(written) > 0 {
-		for i := range added {
-			instead[added[i].Server.LineID(cfg.Name)] = i
+	for i := range added {
+		if len(ids) > 0 && ids[added[i].lineID(cfg.Name)] {
+			instead[added[i].lineID(cfg.Name)] = i
 		}
 	}
 	lines := make([]Server, 0, len(written)+len(added))
@@ -150,6 +162,15 @@ func (e *Edits) over(cfg *Config) []Server {
 		}
 	}
 	return lines
+}
+
+// lineIDs returns the ids of lines.
+func lineIDs(lines []Server, upstream string) map[ServerID]bool {
+	ids := make(map[ServerID]bool, len(lines))
+	for i := range lines {
+		ids[lines[i].LineID(upstream)] = true
+	}
+	return ids
 }
 
 // orElse returns s where it fits a method, else what it was to replace.

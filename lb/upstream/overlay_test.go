@@ -17,7 +17,7 @@ func edits(text string) Edits {
 		id := NewServerID("u", strings.ReplaceAll(name, "+", " "))
 		switch what {
 		case "add":
-			e.Added = append(e.Added, Addition{uint64(name[0] - '0'), line(more)})
+			e.Added = append(e.Added, Addition{Index: uint64(name[0] - '0'), Server: line(more)})
 		case "remove":
 			e.Removed[id] = true
 		case "change":

@@ -47,6 +47,7 @@ type Pool struct {
 	tries   int
 	queue   Queue
 	shared  *shared
+	lines   []Server // what it was made of
 
 	base  *Pool       // what it was built on, until it is in use
 	came  []*resident // records that base does not have

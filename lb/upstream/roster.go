@@ -31,6 +31,8 @@ type statements struct {
 	answers  map[Question]Answer // the name servers
 	edits    Edits               // the operator, or a program of his, and his orders
 	verdicts map[PeerID]Verdict  // the health checks
+
+	lineup *lineup // of file and edits; nil: it is to be made
 }
 
 // Judgement is what the health checks conclude about one peer.
@@ -97,8 +99,8 @@ func (r *Roster) SetAnswer(q Question, a Answer) error {
 func (r *Roster) setEdits(e Edits) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.said.edits
-	r.said.edits = e
+	before, lineup := r.said.edits, r.said.lineup
+	r.said.edit(e)
 	if before.sameServers(&e) {
 		if !maps.Equal(before.Orders, e.Orders) {
 			r.judge()
@@ -107,7 +109,7 @@ func (r *Roster) setEdits(e Edits) error {
 	}
 	next, err := r.said.build(r.current.Load())
 	if err != nil {
-		r.said.edits = before
+		r.said.edits, r.said.lineup = before, lineup
 		return err
 	}
 	r.said.forget()
@@ -186,12 +188,7 @@ func (r *Roster) judge() {
 func (s *statements) build(old *Pool) (*Pool, error) {
 	cfg := s.file
 	cfg.Servers = s.servers()
-	next, err := NewPool(cfg, old)
-	if err != nil {
-		return nil, err
-	}
-	next.judge(s.opinion)
-	return next, nil
+	return newPool(cfg, old, s.opinion)
 }
 
 // swap puts a pool in use; the lock is held.
@@ -242,28 +239,19 @@ func (p *Pool) hasSame(q *Pool) bool {
 	return slices.EqualFunc(p.groups(), q.groups(), func(g, h *group) bool { return slices.Equal(g.records, h.records) })
 }
 
-// lines are the servers of the configuration under the edits.
-func (s *statements) lines() []Server { return s.edits.over(&s.file) }
-
 // questions are those of all lines, each once.
 func (s *statements) questions() []Question {
-	if !s.mayAsk() {
+	l := s.lined()
+	if !l.asks {
 		return nil
 	}
 	var list []Question
-	for _, line := range s.lines() {
+	for _, line := range l.lines {
 		if q := line.Question; q != (Question{}) && !slices.Contains(list, q) {
 			list = append(list, q)
 		}
 	}
 	return list
-}
-
-// mayAsk reports whether a server that is written or was added is a name to be
-// asked for. Without any there is no need to put the lines together.
-func (s *statements) mayAsk() bool {
-	return slices.ContainsFunc(s.file.Servers, func(s Server) bool { return s.Question != Question{} }) ||
-		slices.ContainsFunc(s.edits.Added, func(a Addition) bool { return a.Server.Question != Question{} })
 }
 
 // forget drops the answers to what is not asked any more.
@@ -278,8 +266,9 @@ func (s *statements) forget() {
 // servers puts together who is in: the lines in their order, those that name
 // servers are asked about as they are answered. It has no side effects.
 func (s *statements) servers() []Server {
-	lines := s.lines()
-	if !s.mayAsk() {
+	l := s.lined()
+	lines := l.lines
+	if !l.asks {
 		return lines
 	}
 	out := make([]Server, 0, len(lines))
@@ -295,6 +284,9 @@ func (s *statements) servers() []Server {
 
 // opinion is what operator and checks say about a peer.
 func (s *statements) opinion(p *Peer) (Order, Verdict) {
+	if len(s.verdicts) == 0 && len(s.edits.Orders) == 0 {
+		return OrderNone, s.file.Unjudged
+	}
 	verdict, judged := s.verdicts[p.PeerID()]
 	if !judged {
 		verdict = s.file.Unjudged

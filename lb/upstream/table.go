@@ -79,7 +79,7 @@ func (t *Table) Prepare(cfg Config) (*Change, error) {
 	defer r.mu.Unlock()
 	overlay := t.edits()
 	said := r.said
-	said.file, said.edits = cfg, overlay.Upstreams[cfg.Name]
+	said.write(cfg, overlay.Upstreams[cfg.Name])
 	next, err := said.build(r.current.Load())
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (c *Change) make(overlay Overlay) error {
 	r := c.roster
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.said.file, r.said.edits = c.file, overlay.Upstreams[c.file.Name]
+	r.said.write(c.file, overlay.Upstreams[c.file.Name])
 	maps.Copy(r.said.answers, c.answers)
 	r.said.forget()
 	next, err := c.next, error(nil)
