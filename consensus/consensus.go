@@ -56,11 +56,12 @@ type Options struct {
 	// Timeouts may be left zero.
 	Timeouts Timeouts
 
-	free   func(dir string) (uint64, error) // of the disk, in bytes; tests have their own
-	wrap   func(store) store                // around the store below the guard; of tests
-	kinds  vocabulary                       // what this program understands; tests have more
-	decode func([]byte) (Command, error)    // likewise
-	now    func() time.Time                 // the leader's patience with nodes, and ages of keys, go by it
+	free     func(dir string) (uint64, error) // of the disk, in bytes; tests have their own
+	writable func(dir string) error           // whether the disk can be written; likewise
+	wrap     func(store) store                // around the store below the guard; of tests
+	kinds    vocabulary                       // what this program understands; tests have more
+	decode   func([]byte) (Command, error)    // likewise
+	now      func() time.Time                 // the leader's patience with nodes, and ages of keys, go by it
 }
 
 // Stream carries connections between nodes, each authenticated by both sides.
@@ -168,6 +169,9 @@ func Open(o Options) (*Consensus, error) {
 	}
 	if o.free == nil {
 		o.free = freeSpace
+	}
+	if o.writable == nil {
+		o.writable = tryFolder
 	}
 	if o.kinds == nil {
 		o.kinds = kinds()

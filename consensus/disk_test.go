@@ -5,11 +5,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,6 +81,57 @@ func TestDiskOfTheLeaderFails(t *testing.T) {
 				close(hang)
 			}
 			w.eventually(what+": it is back", w.equal)
+		}
+	})
+}
+
+// A node whose disk turns read only tells so once, leaves agreement, and has
+// others do what it is asked; it is back when the disk can be written again.
+func TestDiskTurnsReadOnly(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newNetwork(t)
+		hooks := map[*testNode]*atomic.Pointer[func() error]{}
+		for range 3 {
+			node := w.add(t.TempDir(), 3)
+			hook := node.breakable()
+			node.o.writable = func(dir string) error {
+				if f := hook.Load(); f != nil {
+					return (*f)()
+				}
+				return tryFolder(dir)
+			}
+			hooks[node] = hook
+			node.start()
+		}
+		w.settled()
+		readOnly := func() error { return &fs.PathError{Op: "write", Path: "x", Err: syscall.EROFS} }
+		told := map[*testNode]int{}
+		for _, what := range []string{"leader", "follower"} {
+			node, others := w.leader()
+			if what == "follower" {
+				node, others[0] = others[0], node
+			}
+			told[node]++
+			hooks[node].Store(&readOnly)
+			for id := ServerID(1); id < 4; id++ {
+				for _, asked := range []*testNode{others[1], node} {
+					if r, err := asked.up().Propose(t.Context(), addServer(id)); err != nil || r.Code != Accepted {
+						t.Errorf("%s: %+v, %v", what, r, err)
+					}
+				}
+			}
+			w.eventually(what+": it is out of agreement", func() bool { return strings.Contains(node.up().Status().Stopped, "read-only") })
+			<-time.After(30 * time.Second) // it is tried again and again
+			if text := strings.Join(node.lines(), ""); strings.Count(text, "interrupted on this node") != told[node] || strings.Count(text, "again") != told[node]-1 {
+				t.Errorf("%s: it says %s", what, text)
+			}
+			if !has(others[1].up().State(), 3) || node.up().State().Cluster().ID == "" {
+				t.Errorf("%s: the others, or it, serve nothing", what)
+			}
+			hooks[node].Store(nil)
+			<-time.After(maxRetry)
+			w.eventually(what+": it is back", w.equal)
+			w.eventually(what+": it says so", func() bool { return strings.Count(strings.Join(node.lines(), ""), "in agreement again") == told[node] })
 		}
 	})
 }

@@ -74,12 +74,14 @@ func (c *Consensus) saveImages() {
 			return
 		}
 		err := c.saveImage(s)
-		if err == nil {
-			written = s
-		} else if !failing {
+		e, _ := c.engine()
+		switch {
+		case err == nil:
+			written, failing = s, false
+		case e != nil && !failing: // else it was told what ails the disk
+			failing = true
 			c.o.Log.Warn(fmt.Sprintf("the image of the agreed state: %v", err))
 		}
-		failing = err != nil
 	}
 	tick := time.NewTicker(imagePause)
 	defer tick.Stop()

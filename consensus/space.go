@@ -1,7 +1,9 @@
 package consensus
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"syscall"
 )
 
@@ -18,4 +20,16 @@ func freeSpace(dir string) (uint64, error) {
 		return 0, fmt.Errorf("free space of %s: %w", dir, err)
 	}
 	return s.Bavail * uint64(s.Bsize), nil
+}
+
+// tryFolder makes a file in a folder and removes it, where else the first that
+// fails would be the library, which does not say why in a way one can tell. What
+// the system says of a disk is not enough: one that has turned read only may
+// still pass for another.
+func tryFolder(dir string) error {
+	f, err := os.CreateTemp(dir, "try.*.tmp")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

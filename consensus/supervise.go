@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -87,8 +88,12 @@ func remedy(err error) string {
 // trouble than it was before: the same is met again each time the log is opened.
 func (c *Consensus) worsened(err error) bool {
 	what := err.Error()
-	if errors.Is(err, errSpace) {
+	var number syscall.Errno
+	switch {
+	case errors.Is(err, errSpace):
 		what = errSpace.Error() // however much is left
+	case errors.As(err, &number):
+		what = number.Error() // whatever it was that the disk could not do
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,6 +200,9 @@ func (c *Consensus) prepare() (lost bool, err error) {
 		return false, fmt.Errorf("%w: %d MiB are left", errSpace, free>>20)
 	}
 	if err := durable.MakeFolder(c.o.raftDir(), 0o700); err != nil {
+		return false, err
+	}
+	if err := c.o.writable(c.o.raftDir()); err != nil {
 		return false, err
 	}
 	if err := c.o.Check(c.o.Dir); err != nil {
