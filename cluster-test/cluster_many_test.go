@@ -2,7 +2,6 @@ package clustertest
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -44,18 +43,9 @@ func TestMeasureServersOneByOne(t *testing.T) {
 	}
 	measured.Record(t, "10,000 servers added one by one to an upstream of three nodes", 1, result)
 
-	n := c.nodes[2]
-	n.quit()
-	n.start()
-	fourth := c.node(4)
-	fourth.http = strings.ReplaceAll(n.http, n.addr, fourth.addr)
-	fourth.write()
-	c.nodes = append(c.nodes, fourth)
-	fourth.start()
-	for _, n := range c.nodes {
-		c.await("all servers at "+n.name, func() error { return n.has("many", manyServers) })
-	}
-	<-time.After(150 * time.Second) // as in withServers
+	c.comeAndGo()
+	c.awaitServers("many", manyServers)
+	<-time.After(atRest)
 	result = ""
 	for i, what := range []string{"asked", "another", "restarted", "joined"} {
 		result += fmt.Sprintf("%s %.0f MB, ", what, c.nodes[i].resident())
