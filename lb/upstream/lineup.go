@@ -3,6 +3,7 @@ package upstream
 import (
 	"maps"
 	"reflect"
+	"slices"
 )
 
 // lineup is the servers of a configuration under the edits, in their order. It
@@ -29,8 +30,9 @@ func (s *statements) lined() *lineup {
 	return s.lineup
 }
 
-// lines are the servers of the configuration under the edits.
-func (s *statements) lines() []Server { return s.lined().lines }
+// lines are the servers of the configuration under the edits. Who appends to
+// them gets a copy.
+func (s *statements) lines() []Server { return slices.Clip(s.lined().lines) }
 
 // write puts another configuration under other edits.
 func (s *statements) write(file Config, e Edits) { s.file, s.edits, s.lineup = file, e, nil }
