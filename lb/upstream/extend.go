@@ -38,7 +38,7 @@ func (p *Pool) extend(cfg *Config, same int) bool {
 	if base.backup != nil {
 		p.backup = base.backup.copied()
 	}
-	p.came = b.came
+	p.came, p.grew = b.came, true
 	return true
 }
 

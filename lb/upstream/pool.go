@@ -51,6 +51,7 @@ type Pool struct {
 
 	base  *Pool       // what it was built on, until it is in use
 	came  []*resident // records that base does not have
+	grew  bool        // all of base stay as they are
 	twins bool        // two server lines are equal
 }
 

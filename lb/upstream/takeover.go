@@ -38,7 +38,7 @@ func (p *Pool) enrol(retired ...*Peer) {
 		}
 	}
 	p.shared.twins = p.twins
-	p.base, p.came = nil, nil
+	p.base, p.came, p.grew = nil, nil, false
 }
 
 // TakeOver tells p that it is now in use in place of old. Peers that old has
@@ -55,6 +55,9 @@ func (p *Pool) TakeOver(old *Pool) (retired []*Peer) {
 	old.putAside()
 	p.putInUse()
 	for _, g := range old.groups() {
+		if p.grew && p.base == old {
+			break // all are there, with their weights
+		}
 		for i, r := range g.records {
 			s := p.slotOf(r)
 			if s == nil {
