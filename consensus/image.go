@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,7 +38,7 @@ func (c *Consensus) loadImage() error {
 		return fmt.Errorf("consensus: %w", err)
 	}
 	defer f.Close()
-	s, err := ReadSnapshot(f)
+	s, err := ReadSnapshot(bufio.NewReader(f))
 	if err == nil {
 		c.board.put(s)
 		return nil
@@ -110,7 +111,14 @@ func (c *Consensus) saveImage(s *State) error {
 	if err != nil {
 		return err
 	}
-	err = s.WriteSnapshot(f)
+	// Requests are not repeated to an image, and what came of the last thousands of
+	// them would be most of it.
+	served := *s
+	served.results = results{}
+	w := bufio.NewWriter(f)
+	if err = served.WriteSnapshot(w); err == nil {
+		err = w.Flush()
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -79,17 +79,24 @@ func (i *instance) publisher(b *board) func(*State) {
 	}
 }
 
+// cachedEntries is how many entries of the log are at hand without the store: the
+// last ones are sent to others and applied soon after they were stored.
+const cachedEntries = 128
+
 // start makes the library run. It may meet a broken store before it has
 // returned, where it would panic; so the guard is armed, and start waits for
 // either.
 func (i *instance) start(conf *raft.Config, snapshots raft.SnapshotStore) error {
-	var err error
+	entries, err := raft.NewLogCache(cachedEntries, i.guard)
+	if err != nil {
+		return err
+	}
 	done := make(chan struct{})
 	i.guard.armed.Store(true)
 	go func() {
 		defer close(done)
 		err = caught(func() (err error) {
-			i.raft, err = raft.NewRaft(conf, i.machine, i.guard, i.guard, snapshots, i.trans)
+			i.raft, err = raft.NewRaft(conf, i.machine, entries, i.guard, snapshots, i.trans)
 			return err
 		})
 	}()

@@ -3,6 +3,8 @@ package consensus
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -67,24 +69,69 @@ type remembered struct {
 	Result  Result    `json:"result"`
 }
 
+// results are what came of the last requests. They never change: with and
+// withoutOldest return others.
+type results struct {
+	places table[string, uint64] // where in the log a request was decided
+	kept   table[uint64, remembered]
+	count  int
+}
+
+// resultsOf makes results of a list, the oldest first. It reports false where
+// that is out of order.
+func resultsOf(list []*remembered) (r results, ok bool) {
+	places := make([]pair[string, uint64], 0, len(list))
+	kept := make([]pair[uint64, remembered], 0, len(list))
+	for _, old := range list {
+		places = append(places, pair[string, uint64]{string(old.Request[:]), &old.Result.Index})
+		kept = append(kept, pair[uint64, remembered]{old.Result.Index, old})
+	}
+	slices.SortFunc(places, func(a, b pair[string, uint64]) int { return strings.Compare(a.Key, b.Key) })
+	return results{tableOf(places), tableOf(kept), len(list)}, sortedPairs(places) && sortedPairs(kept)
+}
+
+// of returns what came of a request, or nil.
+func (r results) of(id RequestID) *remembered {
+	place, ok := r.places.Get(string(id[:]))
+	if !ok {
+		return nil
+	}
+	old, _ := r.kept.Get(place)
+	return &old
+}
+
+// oldest returns the one that was decided first, or nil.
+func (r results) oldest() *remembered {
+	for _, old := range r.kept.All() {
+		return old
+	}
+	return nil
+}
+
+// with adds one that was decided last.
+func (r results) with(next remembered) results {
+	place := next.Result.Index
+	return results{r.places.with(string(next.Request[:]), place), r.kept.with(place, next), r.count + 1}
+}
+
+// withoutOldest drops the one that was decided first.
+func (r results) withoutOldest() results {
+	old := r.oldest()
+	return results{r.places.without(string(old.Request[:])), r.kept.without(old.Result.Index), r.count - 1}
+}
+
 // Result returns what came of a request, if it is one of the last.
 func (s *State) Result(id RequestID) (Result, bool) {
-	if id == (RequestID{}) {
-		return Result{}, false
-	}
-	// From the newest on: repetitions come soon.
-	for i := len(s.results) - 1; i >= 0; i-- {
-		if r := s.results[i]; r.Request == id && s.now-r.At < rememberedFor.Milliseconds() {
-			return r.Result, true
-		}
+	if old := s.results.of(id); old != nil && s.now-old.At < rememberedFor.Milliseconds() {
+		return old.Result, true
 	}
 	return Result{}, false
 }
 
 // forget drops results that are too old.
 func (d *draft) forget() {
-	for len(d.results) > 0 && d.now-d.results[0].At >= rememberedFor.Milliseconds() {
-		d.results = d.results[1:]
+	for old := d.results.oldest(); old != nil && d.now-old.At >= rememberedFor.Milliseconds(); old = d.results.oldest() {
+		d.results = d.results.withoutOldest()
 	}
 }
 
@@ -92,9 +139,8 @@ func (d *draft) remember(id RequestID, r Result) {
 	if id == (RequestID{}) {
 		return
 	}
-	from := max(0, len(d.results)+1-rememberedMax)
-	kept := d.results[from:]
-	// Copied: a state before this one may have other successors.
-	next := append(make([]*remembered, 0, len(kept)+1), kept...)
-	d.results = append(next, &remembered{Request: id, At: d.now, Result: r})
+	if d.results.count == rememberedMax {
+		d.results = d.results.withoutOldest()
+	}
+	d.results = d.results.with(remembered{Request: id, At: d.now, Result: r})
 }

@@ -190,12 +190,16 @@ func (s *script) laws(t *testing.T) {
 	}
 }
 
-// tidy makes one form of what is empty.
+// tidy makes one form of what may have several.
 func tidy(s *State) State {
 	c := *s
 	for i := range c.rings {
 		c.rings[i] = slices.Clip(append(Ring(nil), c.rings[i]...))
 	}
-	c.results = append([]*remembered(nil), c.results...)
+	var list []*remembered
+	for _, r := range c.results.kept.All() {
+		list = append(list, r)
+	}
+	c.results, _ = resultsOf(list)
 	return c
 }

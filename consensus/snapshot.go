@@ -97,7 +97,7 @@ func (s *State) WriteSnapshot(w io.Writer) error {
 	for id, n := range s.nodes.All() {
 		out.record(recordNode, pair[NodeID, Node]{id, n})
 	}
-	for _, r := range s.results {
+	for _, r := range s.results.kept.All() {
 		out.record(recordResult, r)
 	}
 	out.record(recordEnd, nil)
@@ -172,12 +172,8 @@ func ReadSnapshot(r io.Reader) (*State, error) {
 		return nil, err
 	case !bytes.Equal(rest, want):
 		return nil, fmt.Errorf("%w: its checksum is wrong", ErrSnapshot)
-	case !sortedPairs(s.upstreams) || !sortedPairs(s.answers) || !sortedPairs(s.nodes):
-		return nil, fmt.Errorf("%w: records are out of order", ErrSnapshot)
 	}
-	state := &s.state
-	state.upstreams, state.answers, state.nodes = tableOf(s.upstreams), tableOf(s.answers), tableOf(s.nodes)
-	return state, nil
+	return s.done()
 }
 
 func readRecord(in io.Reader) (kind byte, text []byte, err error) {
@@ -211,6 +207,18 @@ type snapshotReader struct {
 	upstreams []pair[string, Edits]
 	answers   []pair[string, Answer]
 	nodes     []pair[NodeID, Node]
+	results   []*remembered
+}
+
+// done returns the state, if all is in order.
+func (s *snapshotReader) done() (*State, error) {
+	results, ok := resultsOf(s.results)
+	if !ok || !sortedPairs(s.upstreams) || !sortedPairs(s.answers) || !sortedPairs(s.nodes) {
+		return nil, fmt.Errorf("%w: records are out of order", ErrSnapshot)
+	}
+	state := &s.state
+	state.upstreams, state.answers, state.nodes, state.results = tableOf(s.upstreams), tableOf(s.answers), tableOf(s.nodes), results
+	return state, nil
 }
 
 // take puts a record in its place.
@@ -255,7 +263,7 @@ func (s *snapshotReader) take(kind byte, text []byte) error {
 	case recordResult:
 		r := &remembered{}
 		err := strictly(text, r)
-		s.state.results = append(s.state.results, r)
+		s.results = append(s.results, r)
 		return err
 	}
 	return errors.New("unknown to this program")

@@ -95,18 +95,15 @@ func TestSuccessorsOfOneState(t *testing.T) {
 
 func TestResultsAreKeptInNumber(t *testing.T) {
 	t.Parallel()
-	s := &State{index: rememberedMax - 1}
-	for i := range uint64(rememberedMax - 1) { // as Apply would, which copies all of them each time
-		s.results = append(s.results, &remembered{Request: RequestID{1, byte(i), byte(i >> 8)}, Result: Result{Index: i + 1}})
-	}
-	for i := uint64(rememberedMax - 1); i <= rememberedMax; i++ {
+	s := &State{}
+	for i := range uint64(rememberedMax + 1) {
 		s, _ = s.Apply(Command{Request: RequestID{1, byte(i), byte(i >> 8)}, Change: &Batch{}}, i+1, time.UnixMilli(0))
 		if _, ok := s.Result(RequestID{1}); ok != (i < rememberedMax) {
 			t.Errorf("after %d the first is remembered: %t", i+1, ok)
 		}
 	}
-	if len(s.results) != rememberedMax {
-		t.Errorf("%d results", len(s.results))
+	if n := len(s.results.kept.pairs()); n != rememberedMax || len(s.results.places.pairs()) != n {
+		t.Errorf("%d results", n)
 	}
 	if r, ok := s.Result(RequestID{1, 1}); !ok || r.Index != 2 {
 		t.Errorf("the second: %+v, %t", r, ok)

@@ -13,7 +13,7 @@ type State struct {
 	answers   table[string, Answer] // by Question.key
 	rings     [ringCount]Ring
 	nodes     table[NodeID, Node]
-	results   []*remembered // of the last requests, oldest first
+	results   results // of the last requests
 }
 
 // Cluster tells one cluster from others.
