@@ -50,8 +50,12 @@ func decodeBallot(text []byte) (b ballot, err error) {
 // neither has said nothing in it that counts: a leader has the votes of a majority,
 // which are all on disk, so that there is no other in that term or before it. Nor
 // does a snapshot need the term: what is in one was agreed on before it was sent.
+//
+// The vote of a node for itself is written while it asks the others: whoever
+// counts their votes has to call save before.
 type ballots struct {
 	store
+	self     string // how the node stands in a vote for itself; empty: such votes are written at once
 	mu       sync.Mutex
 	loaded   bool
 	now      ballot
@@ -138,6 +142,10 @@ func (b *ballots) Set(key, val []byte) error {
 		return err
 	}
 	b.now.voteTerm, b.now.candidate, b.unsaved = b.voteTerm, append([]byte(nil), val...), true
+	if b.self != "" && b.self == string(val) {
+		go b.save() // who needs it calls save, too, and is told what came of it
+		return nil
+	}
 	return b.saveLocked()
 }
 

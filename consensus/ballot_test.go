@@ -28,6 +28,17 @@ func (c *countingStore) SetUint64(key []byte, val uint64) error {
 	return c.InmemStore.SetUint64(key, val)
 }
 
+// slowStore is one in which to set a value takes until it may proceed.
+type slowStore struct {
+	countingStore
+	proceed chan struct{}
+}
+
+func (s *slowStore) Set(key, val []byte) error {
+	<-s.proceed
+	return s.countingStore.Set(key, val)
+}
+
 // vote does what the library does when it votes.
 func vote(s raft.StableStore, term uint64, candidate string) error {
 	return errors.Join(s.SetUint64([]byte(keyTerm), term), s.SetUint64([]byte(keyVoteTerm), term), s.Set([]byte(keyVote), []byte(candidate)))
@@ -63,6 +74,30 @@ func TestBallotIsOneWrite(t *testing.T) {
 	if err := errors.Join(err1, err2); err != nil || string(v) != "v" || n != 7 {
 		t.Errorf("other values: %q, %d, %v", v, n, err)
 	}
+}
+
+// A node asks others for their votes while its own for itself is being written, and
+// is told by save whether that is on disk.
+func TestBallotForItself(t *testing.T) {
+	t.Parallel()
+	disk := &slowStore{countingStore{InmemStore: raft.NewInmemStore()}, make(chan struct{})}
+	b := newBallots(disk)
+	b.self = "me"
+	if err := vote(b, 5, "me"); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, "on disk", newBallots(disk), 0, 0, "")
+	saved := make(chan error)
+	go func() { saved <- b.save() }()
+	select {
+	case err := <-saved:
+		t.Errorf("saved before it is on disk: %v", err)
+	case disk.proceed <- struct{}{}:
+	}
+	if err := <-saved; err != nil || disk.sets != 1 {
+		t.Errorf("%d writes, %v", disk.sets, err)
+	}
+	holds(t, "on disk then", newBallots(disk), 5, 5, "me")
 }
 
 // A new term is on disk before anything of its leader is; until then a crash may

@@ -376,3 +376,23 @@ func TestCheckStoreOfNothing(t *testing.T) {
 		t.Error("of a folder that is not there")
 	}
 }
+
+// The space of a store is there before it is needed; what is in it stays.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := reserve(path, 8); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of no file: %v", err)
+	}
+	for _, c := range []struct{ before, after string }{{"abc", "abc\x00\x00\x00\x00\x00"}, {"abcdefgh", "abcdefgh"}, {"abcdefghi", "abcdefghi"}} {
+		if err := os.WriteFile(path, []byte(c.before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := reserve(path, 8); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != c.after {
+			t.Errorf("%q became %q, %v", c.before, got, err)
+		}
+	}
+}

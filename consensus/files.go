@@ -3,6 +3,7 @@ package consensus
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,10 +67,39 @@ func (o *Options) openStore(words *raftWords) (closingStore, raft.SnapshotStore,
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := durable.SyncFolder(o.raftDir()); err != nil { // the store may be new
-		return nil, nil, errors.Join(err, under.Close())
+	err = durable.SyncFolder(o.raftDir()) // the store may be new
+	if err == nil {
+		err = reserve(o.storePath(), reservedStore)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open %s: %w", o.storePath(), err), under.Close())
 	}
 	return under, snapshots, nil
+}
+
+// reservedStore is how large the file of a store is at least, in bytes: enough for
+// the entries that stay behind a snapshot, and those up to the next.
+const reservedStore = 4 << 20
+
+// reserve writes zeros behind the end of a file up to a size. A write into space
+// that a file has had on disk before changes nothing else there; one into new
+// space waits for the journal of the file system, which is that of all who write
+// to it, and for bbolt to grow its file.
+func reserve(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	at, err := f.Seek(0, io.SeekEnd)
+	if err != nil || at >= size {
+		return err
+	}
+	_, err = f.Write(make([]byte, size-at))
+	if err == nil {
+		return f.Sync()
+	}
+	return errors.Join(err, f.Truncate(at))
 }
 
 // openBolt opens the store. What the library panics about is an error here.

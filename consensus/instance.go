@@ -40,7 +40,8 @@ func openInstance(o *Options, b *board, mux *streamMux, news *bell) (*instance, 
 		return nil, err
 	}
 	i.files = files
-	var under store = newBallots(files)
+	votes := newBallots(files)
+	var under store = votes
 	if o.wrap != nil {
 		under = o.wrap(under)
 	}
@@ -53,8 +54,9 @@ func openInstance(o *Options, b *board, mux *streamMux, news *bell) (*instance, 
 	conf := o.raftConfig(words)
 	if mux != nil {
 		i.layer = mux.open(o.Addr)
+		votes.self = o.address()
 	}
-	i.trans = o.transport(i.layer, words)
+	i.trans = o.transport(i.layer, words, func() error { return i.guard.do("write vote", votes.save) })
 	if err = i.revive(conf, snapshots, b.newest()); err == nil {
 		err = i.start(conf, snapshots)
 	}

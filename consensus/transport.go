@@ -17,17 +17,18 @@ const pooled = 3
 type transport struct {
 	*raft.NetworkTransport
 	patience time.Duration // what takes longer is not tried again
+	voted    func() error  // waits until the vote of this node for itself is on disk
 }
 
 // transport returns what carries the log.
-func (o *Options) transport(layer *streamLayer, words *raftWords) raft.Transport {
+func (o *Options) transport(layer *streamLayer, words *raftWords, voted func() error) raft.Transport {
 	if layer == nil {
 		_, t := raft.NewInmemTransport(raft.ServerAddress(o.address()))
 		return t
 	}
 	return &transport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: layer, MaxPool: pooled, Timeout: max(10*o.Timeouts.Heartbeat, time.Second), Logger: words.logger(), MsgpackUseNewTimeFormat: true,
-	}), o.Timeouts.Heartbeat / 10}
+	}), o.Timeouts.Heartbeat / 10, voted}
 }
 
 func closeTransport(t raft.Transport) error {
@@ -51,9 +52,13 @@ func (t *transport) again(send func() error) (err error) {
 	return err
 }
 
-// RequestVote is that of raft.Transport.
+// RequestVote is that of raft.Transport. A vote counts only together with that of
+// this node for itself, which is on its way to the disk meanwhile.
 func (t *transport) RequestVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestVoteRequest, a *raft.RequestVoteResponse) error {
-	return t.again(func() error { return t.NetworkTransport.RequestVote(id, to, q, a) })
+	if err := t.again(func() error { return t.NetworkTransport.RequestVote(id, to, q, a) }); err != nil {
+		return err
+	}
+	return t.voted()
 }
 
 // RequestPreVote is that of raft.WithPreVote.

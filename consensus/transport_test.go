@@ -44,7 +44,7 @@ func newPlain(t *testing.T) (*transport, *plainLayer) {
 			rpc.Respond(&raft.RequestVoteResponse{Granted: true}, nil)
 		}
 	}()
-	return &transport{under, 20 * time.Second}, layer
+	return &transport{under, 20 * time.Second, func() error { return nil }}, layer
 }
 
 // A request whose connection has ended while it waited is sent over another.
@@ -59,6 +59,19 @@ func TestTransportOverEndedConnections(t *testing.T) {
 			t.Fatalf("%+v, %v", answer, err)
 		}
 		(<-layer.conns).Close() // that which waits now
+	}
+}
+
+// A vote of another does not count before this node's own is on disk.
+func TestTransportCountsVotesWithItsOwn(t *testing.T) {
+	t.Parallel()
+	a, _ := newPlain(t)
+	_, layer := newPlain(t)
+	full := errors.New("disk full")
+	a.voted = func() error { return full }
+	var answer raft.RequestVoteResponse
+	if err := a.RequestVote("b", raft.ServerAddress(layer.Addr().String()), &raft.RequestVoteRequest{Term: 1}, &answer); !errors.Is(err, full) {
+		t.Errorf("%v", err)
 	}
 }
 
