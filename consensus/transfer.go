@@ -96,19 +96,26 @@ func (i *instance) readiest(ctx context.Context, voters []server) *server {
 	if message == nil {
 		return nil
 	}
-	first := make(chan *server, len(voters))
+	answers := make(chan *server, len(voters))
 	for _, s := range voters {
 		go func() {
 			var answer raft.AppendEntriesResponse
 			if i.send(s, message, &answer) == nil && answer.Success {
-				first <- &s
+				answers <- &s
+			} else {
+				answers <- nil
 			}
 		}()
 	}
-	select {
-	case s := <-first:
-		return s
-	case <-ctx.Done():
-		return nil
+	for range voters {
+		select {
+		case s := <-answers:
+			if s != nil {
+				return s
+			}
+		case <-ctx.Done():
+			return nil
+		}
 	}
+	return nil
 }

@@ -3,6 +3,7 @@ package consensus
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -133,4 +134,25 @@ func TestSpreading(t *testing.T) {
 	if add("c"); s.pending("c") != 0 {
 		t.Error("somebody is told after the end")
 	}
+}
+
+// A leader that is stopped as the last one does not wait for those who are down.
+func TestTransferToNobody(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := cluster(t, 3, inMemory)
+		leader, others := w.leader()
+		i := leader.instance()
+		w.eventually("the leader knows", func() bool { return i.agreedOn() != nil })
+		for _, n := range others {
+			n.kill()
+		}
+		began := time.Now()
+		voters := slices.DeleteFunc(i.servers(), func(s server) bool { return s.id == i.o.ID })
+		if next := i.readiest(t.Context(), voters); next != nil {
+			t.Errorf("node %s is ready", next.id)
+		}
+		if took := time.Since(began); took > i.o.Timeouts.Lease/2 {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
