@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -41,10 +42,21 @@ func (s *scope) checkCluster() error {
 	if !isNodeName(c.Node) {
 		return c.Pos.Errorf(`the host name "%s" cannot be the name of a node, define "node" in the "cluster" block`, c.Node)
 	}
+	s.checkAllow()
 	if !s.seen["expect"] && len(c.Join) == 0 {
 		c.Expect = 1
 	}
 	return nil
+}
+
+// checkAllow warns when other nodes that have the same list would not listen to
+// this one: a typing error, unless each node lists only the others.
+func (s *scope) checkAllow() {
+	own := s.cluster.Listen.Addr()
+	if len(s.cluster.Allow) > 0 && !slices.ContainsFunc(s.cluster.Allow, func(p netip.Prefix) bool { return p.Contains(own) }) {
+		s.warn(s.cluster.Pos, `"allow" in the "cluster" block does not name `+own.String()+`, the address of this node`,
+			"another node with the same list would refuse this one")
+	}
 }
 
 // nodeName sets a name that goes to other nodes.
@@ -92,6 +104,36 @@ func setJoin(s *scope, d *Directive) error {
 			return d.Pos.Errorf(`%s in "%s" of the "join" directive`, bad, a)
 		}
 		s.cluster.Join = append(s.cluster.Join, j)
+	}
+	s.after = append(s.after, func() error { return s.checkJoin(d) })
+	return nil
+}
+
+// checkJoin refuses an address that can never be joined, because what its node
+// answers is not allowed.
+func (s *scope) checkJoin(d *Directive) error {
+	for _, a := range d.Args {
+		j, _ := parseJoin(a)
+		if addr, err := netip.ParseAddr(j.Host); err == nil && !s.cluster.Allows(addr) {
+			return d.Pos.Errorf(`"%s" of the "join" directive is not among the addresses of the "allow" directive`, a)
+		}
+	}
+	return nil
+}
+
+// setClusterAllow reads addresses and networks, spelled as those of allow in a
+// server. A unix socket is none of them: no node comes through one.
+func setClusterAllow(s *scope, d *Directive) error {
+	for _, a := range d.Args {
+		if a == "all" {
+			s.cluster.Allow = append(s.cluster.Allow, netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0))
+			continue
+		}
+		p, ok := s.cidr(d, a)
+		if !ok {
+			return d.Pos.Errorf(`invalid parameter "%s"`, a)
+		}
+		s.cluster.Allow = append(s.cluster.Allow, p)
 	}
 	return nil
 }

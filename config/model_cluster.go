@@ -1,6 +1,9 @@
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // DefaultClusterPort is the port of gossip where none is written; peer TCP has the next one.
 const DefaultClusterPort = 7946
@@ -12,8 +15,16 @@ type Cluster struct {
 	Node   string         // what this node is called
 	Listen netip.AddrPort // gossip by UDP and TCP; peer TCP on the next port
 	Join   []JoinAddress
-	Expect int    // how many nodes form the first cluster; 0: this node only joins one
-	Secret string // absolute path of the file with the cluster secret
+	Allow  []netip.Prefix // who may speak to either port; empty: everybody
+	Expect int            // how many nodes form the first cluster; 0: this node only joins one
+	Secret string         // absolute path of the file with the cluster secret
+}
+
+// Allows reports whether something that comes from an address may speak to the
+// ports of the cluster. What the node says to itself may always.
+func (c *Cluster) Allows(from netip.Addr) bool {
+	from = from.Unmap().WithZone("")
+	return len(c.Allow) == 0 || from == c.Listen.Addr() || slices.ContainsFunc(c.Allow, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
 // JoinAddress is where other nodes may be found.

@@ -9,6 +9,7 @@ func clusterRows() []row {
 		{name: "node", in: InCluster, args: args1, set: nodeName(func(c *Cluster) *string { return &c.Node })},
 		{name: "listen", in: InCluster, args: args1, set: setClusterListen},
 		{name: "join", in: InCluster, args: argsMore1, many: true, set: setJoin},
+		{name: "allow", in: InCluster, args: argsMore1, many: true, set: setClusterAllow},
 		{name: "expect", in: InCluster, args: args1, set: setExpect},
 		{name: "secret", in: InCluster, args: args1, set: setSecret},
 	}

@@ -59,6 +59,9 @@ func (d delegate) NotifyAlive(n *memberlist.Node) error {
 		return nil
 	}
 	m, err := d.member(n)
+	if err == nil && d.g.o.Allow != nil && !allowed(d.g.o.Allow, m.Addr) {
+		err = errOutside
+	}
 	if err == nil && d.g.o.Admit != nil {
 		err = d.g.o.Admit(m)
 	}

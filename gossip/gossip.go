@@ -97,7 +97,7 @@ func (g *Gossip) openMembership() error {
 	if err != nil {
 		return err
 	}
-	b := bound(t)
+	b := g.bound(t)
 	c.Transport = b
 	if g.list, err = memberlist.Create(c); err != nil {
 		b.Shutdown()

@@ -34,6 +34,9 @@ type Options struct {
 	Meta      Meta     // Boot must be at least 1, and grow with each start
 	Large     bool     // about more than 32 nodes: detect failures less eagerly
 	Stream    Stream   // Open takes it over; none: there are only packets
+	// Allow tells whether a packet or stream that comes from an address may be looked at, and whether a member may live
+	// there. It is asked often, by many goroutines; nil: everybody may.
+	Allow func(netip.Addr) bool
 	// Who tells which node is at the other end of a connection of Stream: one that says hello with another id is
 	// refused. Optional.
 	Who func(net.Conn) string
@@ -89,7 +92,7 @@ func (o *Options) transport(c *memberlist.Config) (memberlist.NodeAwareTransport
 	if err != nil {
 		return nil, fmt.Errorf("gossip: cannot listen on %s: %w", o.Listen, err)
 	}
-	return t, nil
+	return &fromListen{NetTransport: t, addr: o.Listen.Addr()}, nil
 }
 
 // profile sets how eager membership is. Failures are found in about 2 s in a cluster of usual size. A large one takes

@@ -5,6 +5,7 @@ import "sync/atomic"
 // Stats counts what happened since Open.
 type Stats struct {
 	Strangers   uint64 // packets and streams of such as do not have our key, or are of another cluster
+	Outside     uint64 // packets and streams from addresses that Allow does not name
 	Malformed   uint64 // messages that no node of ours would send
 	Oversized   uint64 // streams that were longer than anything of ours
 	Replayed    uint64 // records that came again long after all had them, or of an earlier run of their node
@@ -22,12 +23,12 @@ type Stats struct {
 
 // counters are Stats in the making.
 type counters struct {
-	strangers, malformed, oversized, replayed, unknown, dropped, full, sessionDrop, sessionSent, packets, deltas, pulls, lostPackets atomic.Uint64
+	strangers, outside, malformed, oversized, replayed, unknown, dropped, full, sessionDrop, sessionSent, packets, deltas, pulls, lostPackets atomic.Uint64
 }
 
 func (c *counters) stats() Stats {
 	return Stats{
-		Strangers: c.strangers.Load(), Malformed: c.malformed.Load(), Oversized: c.oversized.Load(), Replayed: c.replayed.Load(),
+		Strangers: c.strangers.Load(), Outside: c.outside.Load(), Malformed: c.malformed.Load(), Oversized: c.oversized.Load(), Replayed: c.replayed.Load(),
 		Unknown: c.unknown.Load(), Dropped: c.dropped.Load(), Full: c.full.Load(), SessionDrop: c.sessionDrop.Load(), SessionSent: c.sessionSent.Load(),
 		Packets: c.packets.Load(), Deltas: c.deltas.Load(), Pulls: c.pulls.Load(), LostPackets: c.lostPackets.Load(),
 	}

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/weir-lb/weir/cluster-test/loopback"
 )
 
 // refused checks that something was counted, that one line of the log tells of it and no more, and that the node still
@@ -55,6 +58,42 @@ func TestStrangers(t *testing.T) {
 				t.Errorf("members: %v", n.Members())
 			}
 		})
+	}
+}
+
+// TestOutside: packets and streams from addresses that are not allowed are dropped unread, counted, and told once for each
+// address, even those of somebody who has the key; nor is such a node taken for a member because another tells of it.
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	outside := func(s Stats) uint64 { return s.Outside }
+	inside := func(from netip.Addr) bool { return from == netip.MustParseAddr("127.0.0.1") }
+	elsewhere := netip.MustParseAddr(loopback.Network(t) + "1")
+	n := startOn(t, 0, func(o *Options) { o.Allow = inside })
+	other := startOn(t, 1, nil)
+	stranger := startOn(t, 2, func(o *Options) { o.Listen = netip.AddrPortFrom(elsewhere, o.Listen.Port()) })
+	for range 3 {
+		if _, err := stranger.Join(t.Context(), []string{n.Addr()}); err == nil {
+			t.Error("it has joined")
+		}
+		packet := batch{nodeID{15: 2}, 1, []entry{{slot{KindOwn, 1}, 1, nil}}}.encode()
+		if err := stranger.list.SendToAddress(memberlist.Address{Addr: n.Addr()}, packet); err != nil {
+			t.Error(err)
+		}
+	}
+	refused(t, n, outside, 6, fmt.Sprintf("refused what came from %s:", elsewhere))
+	if s := n.Stats(); s.Strangers+s.Malformed+s.Packets > 0 {
+		t.Errorf("it was looked at: %+v", s)
+	}
+
+	for _, to := range []*testNode{n, stranger} {
+		if _, err := other.Join(t.Context(), []string{to.Addr()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the other one knows both", func() bool { return len(other.Members()) == 3 })
+	eventually(t, "it is told of the stranger", func() bool { return len(n.told("node "+idOf(2)+" is not admitted: its address is not allowed")) > 0 })
+	if list := n.Members(); len(list) != 2 {
+		t.Errorf("members: %v", list)
 	}
 }
 

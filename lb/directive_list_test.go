@@ -43,7 +43,7 @@ func provenElsewhere() map[string]string {
 		"daemon": process + "TestDaemon", "env": node + "TestEnvironment", "pid": node + "TestLife", "user": process + "TestUser",
 		"worker_shutdown_timeout": node + "TestShutdownTimeout", "events": "../cluster-test TestGuideConfigurations",
 		"http":    "../cluster-test TestGuideConfigurations",
-		"cluster": node + "TestCluster", "listen in cluster": node + "TestCluster", "join": node + "TestCluster", "expect": node + "TestCluster",
+		"cluster": node + "TestCluster", "listen in cluster": node + "TestCluster", "join": node + "TestCluster", "expect": node + "TestCluster", "allow in cluster": node + "TestAllowed",
 		"data": node + "TestAlone", "node": node + "TestDriftIsTold", "name": node + "TestStrangers", "secret": node + "TestStrangers",
 	}
 }

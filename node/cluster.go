@@ -161,7 +161,7 @@ func (c *cluster) openLink() error {
 	g := c.ground
 	l, err := link.Open(link.Options{
 		Listener: g.listener, Identity: g.identity, Cluster: g.conf.Name, Secrets: []*link.Secret{g.secret},
-		Admit: c.admit, AdmitCaller: c.admitCaller,
+		Allow: g.allow(), Admit: c.admit, AdmitCaller: c.admitCaller,
 		Handlers: c.handlers(),
 		Log:      func(text string) { c.log.Logf(errorlog.Warn, 0, "cluster: %s", text) },
 	})

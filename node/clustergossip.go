@@ -30,6 +30,7 @@ func (c *cluster) openGossip() error {
 		Large:  max(g.conf.Expect, c.knownNodes()) > largeCluster,
 		Stream: c.link.Sync(),
 		Who:    func(conn net.Conn) string { return conn.(*link.Conn).Peer().ID },
+		Allow:  g.allow(),
 		Admit:  c.admitMember,
 
 		OnMembers:  c.feed.meet,
@@ -164,7 +165,7 @@ func (c *cluster) seek(ctx context.Context, names lookup) {
 	c.gossip.Load().Seek(ctx, func() []string {
 		limit, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		found, err := joinTargets(limit, names, conf.Join, conf.Listen)
+		found, err := joinTargets(limit, names, conf)
 		if err != nil && err.Error() != before {
 			before = err.Error()
 			c.log.Logf(errorlog.Warn, 0, "cluster: %v", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 
 	"github.com/weir-lb/weir/config"
@@ -62,6 +63,14 @@ func readSecret(conf *config.Cluster) (*link.Secret, error) {
 		return nil, conf.Pos.Errorf("cluster secret: %v", err)
 	}
 	return s, nil
+}
+
+// allow tells who may speak to the ports of the cluster; nil: everybody may.
+func (g *ground) allow() func(netip.Addr) bool {
+	if len(g.conf.Allow) == 0 {
+		return nil
+	}
+	return g.conf.Allows
 }
 
 // checkGround tests what openGround would need, and changes nothing.

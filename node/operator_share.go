@@ -56,7 +56,7 @@ func (c *cluster) gossipStats() (s gossip.Stats) {
 func (c *cluster) gossipStatus() control.GossipStatus {
 	s := c.gossipStats()
 	return control.GossipStatus{
-		Strangers: s.Strangers, Malformed: s.Malformed, Oversized: s.Oversized, Unknown: s.Unknown, Replayed: s.Replayed,
+		Strangers: s.Strangers, Outside: s.Outside + c.link.Outside(), Malformed: s.Malformed, Oversized: s.Oversized, Unknown: s.Unknown, Replayed: s.Replayed,
 		Dropped: s.Dropped, Full: s.Full, TCPOnly: s.LostPackets,
 	}
 }

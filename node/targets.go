@@ -21,9 +21,9 @@ type lookup interface {
 }
 
 // joinTargets gives the gossip addresses at which other nodes may be found, each
-// once, and without self. Names that say nothing are in the error; the others
-// count all the same.
-func joinTargets(ctx context.Context, names lookup, join []config.JoinAddress, self netip.AddrPort) ([]netip.AddrPort, error) {
+// once, and without self. Names that say nothing, and addresses whose answers are
+// not allowed, are in the error; the others count all the same.
+func joinTargets(ctx context.Context, names lookup, conf *config.Cluster) ([]netip.AddrPort, error) {
 	var list []netip.AddrPort
 	var failed []error
 	add := func(host string, port uint16) {
@@ -32,12 +32,15 @@ func joinTargets(ctx context.Context, names lookup, join []config.JoinAddress, s
 			failed = append(failed, fmt.Errorf("join %s: %w", net.JoinHostPort(host, strconv.Itoa(int(port))), err))
 		}
 		for _, a := range addrs {
-			if at := netip.AddrPortFrom(a.Unmap(), port); at != self && !slices.Contains(list, at) {
+			switch at := netip.AddrPortFrom(a.Unmap(), port); {
+			case !conf.Allows(at.Addr()):
+				failed = append(failed, fmt.Errorf(`join %s: %s is not among the addresses of "allow"`, host, at.Addr()))
+			case at != conf.Listen && !slices.Contains(list, at):
 				list = append(list, at)
 			}
 		}
 	}
-	for _, j := range join {
+	for _, j := range conf.Join {
 		if !j.Service {
 			add(j.Host, j.Port)
 			continue

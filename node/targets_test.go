@@ -48,7 +48,7 @@ func (f fakeNames) LookupSRV(_ context.Context, service, proto, name string) (st
 // says nothing takes none of the others away.
 func TestJoinTargets(t *testing.T) {
 	t.Parallel()
-	names := fakeNames{"lb.example.com": "10.0.0.1 10.0.0.2 ::ffff:10.0.0.2", "_weir._tcp.example.com": "9000:lb.example.com. 7946:gone.example.com."}
+	names := fakeNames{"lb.example.com": "10.0.0.1 10.0.0.2 ::ffff:10.0.0.2", "some.example.com": "10.0.2.9 10.0.3.9", "_weir._tcp.example.com": "9000:lb.example.com. 7946:gone.example.com."}
 	self := netip.MustParseAddrPort("10.0.0.1:7946")
 	for _, c := range []struct {
 		join         config.JoinAddress
@@ -61,8 +61,13 @@ func TestJoinTargets(t *testing.T) {
 		{config.JoinAddress{Host: "nobody", Port: 7946}, "[]", "join nobody:7946: no such host"},
 		{config.JoinAddress{Host: "_weir._tcp.example.com", Service: true}, "[10.0.0.1:9000 10.0.0.2:9000]", "join gone.example.com:7946: no such host"},
 		{config.JoinAddress{Host: "_none._tcp.example.com", Service: true}, "[]", "join _none._tcp.example.com: no such service"},
+		{config.JoinAddress{Host: "some.example.com", Port: 7946}, "[10.0.2.9:7946]", `join some.example.com: 10.0.3.9 is not among the addresses of "allow"`},
 	} {
-		got, err := joinTargets(t.Context(), names, []config.JoinAddress{c.join}, self)
+		conf := &config.Cluster{Join: []config.JoinAddress{c.join}, Listen: self}
+		if c.join.Host == "some.example.com" {
+			conf.Allow = []netip.Prefix{netip.MustParsePrefix("10.0.2.0/24")}
+		}
+		got, err := joinTargets(t.Context(), names, conf)
 		said := ""
 		if err != nil {
 			said = err.Error()

@@ -92,7 +92,7 @@ func gossipText(g *control.GossipStatus) string {
 	for _, part := range []struct {
 		n    uint64
 		what string
-	}{{g.Strangers, "without our key"}, {g.Malformed, "malformed"}, {g.Oversized, "too long"}, {g.Unknown, "of no member"}, {g.Replayed, "replayed"}} {
+	}{{g.Strangers, "without our key"}, {g.Outside, "from addresses that are not allowed"}, {g.Malformed, "malformed"}, {g.Oversized, "too long"}, {g.Unknown, "of no member"}, {g.Replayed, "replayed"}} {
 		if part.n > 0 {
 			why = append(why, fmt.Sprintf("%d %s", part.n, part.what))
 		}

@@ -27,7 +27,7 @@ func (o operated) Status() control.Status {
 	s.Checks = &control.CheckStatus{Peers: 5, Here: 3, Unhealthy: 1, Probes: 120, Fails: 7}
 	s.Cluster = &control.ClusterStatus{
 		Sessions: &control.SessionStatus{Kept: 900, Room: 11000, Evicted: 1, Sent: 1800, Waiting: 3, Lost: 4, Asked: 20, Found: 18, Unasked: 2},
-		Gossip:   control.GossipStatus{Strangers: 5, Malformed: 4, Oversized: 3, Unknown: 2, Replayed: 1, Dropped: 6, Full: 1, TCPOnly: 8},
+		Gossip:   control.GossipStatus{Strangers: 5, Outside: 9, Malformed: 4, Oversized: 3, Unknown: 2, Replayed: 1, Dropped: 6, Full: 1, TCPOnly: 8},
 		Name:     "shop", ID: strings.Repeat("c", 32), Part: "follower", Leader: &control.NodeName{ID: strings.Repeat("2", 32), Name: "lb2"},
 		Quorum: true, Voters: 3, Missing: []control.NodeName{{ID: strings.Repeat("3", 32), Name: "lb3"}},
 		Differing: []string{"lb2: upstream app"}, Older: []control.NodeName{{ID: strings.Repeat("3", 32), Name: "lb3"}},

@@ -71,6 +71,7 @@ type SessionStatus struct {
 // GossipStatus counts what went wrong in gossip on a node since its start.
 type GossipStatus struct {
 	Strangers uint64 `json:"strangers"` // came without our key, or from another cluster
+	Outside   uint64 `json:"outside"`   // came from an address that is not allowed, by either port
 	Malformed uint64 `json:"malformed"` // no node of ours would send it
 	Oversized uint64 `json:"oversized"` // longer than anything of ours
 	Unknown   uint64 `json:"unknown"`   // of nodes that are not members, or are not admitted
@@ -82,7 +83,7 @@ type GossipStatus struct {
 
 // Refused is how much was not let in.
 func (g *GossipStatus) Refused() uint64 {
-	return g.Strangers + g.Malformed + g.Oversized + g.Unknown + g.Replayed
+	return g.Strangers + g.Outside + g.Malformed + g.Oversized + g.Unknown + g.Replayed
 }
 
 // NodeName names a node.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -23,6 +24,8 @@ func (l *Link) accept() {
 	for {
 		c, err := l.o.Listener.Accept()
 		switch {
+		case err == nil && !l.allows(c):
+			_ = c.Close() // nobody is there to be told
 		case err == nil:
 			l.served.Go(func() { l.serve(c) })
 		case errors.Is(err, net.ErrClosed):
@@ -37,6 +40,22 @@ func (l *Link) accept() {
 		}
 	}
 }
+
+// allows reports whether a connection comes from an address that may speak, and
+// tells if not. Nothing has been read of it yet.
+func (l *Link) allows(raw net.Conn) bool {
+	if l.o.Allow == nil {
+		return true
+	}
+	if at, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil && l.o.Allow(at.Addr()) {
+		return true
+	}
+	l.outside.Add(1)
+	l.refusals.add(hostOf(raw), errOutside, time.Now())
+	return false
+}
+
+var errOutside = errors.New("its address is not allowed")
 
 // serve leads a connection from its handshake to where it belongs.
 func (l *Link) serve(raw net.Conn) {

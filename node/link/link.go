@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +25,9 @@ type Options struct {
 	Cluster  string    // its name
 	Secrets  []*Secret // the first signs this node's certificate, all are accepted
 
+	// Allow tells whether a connection that comes from an address may be looked
+	// at. It may be called by many goroutines; nil: everybody may.
+	Allow func(netip.Addr) bool
 	// Admit decides whether a node may connect, and be connected to: an error
 	// says why not. The certificate has been checked; what nobody else checks is
 	// whether this key is that node's. It may be called at any time, by many
@@ -55,6 +60,8 @@ type Link struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	served sync.WaitGroup
+
+	outside atomic.Uint64
 
 	mu          sync.Mutex
 	authorities []*authority
@@ -110,6 +117,10 @@ func (l *Link) SetSecrets(secrets []*Secret) error {
 
 // Self is this node, as others see it.
 func (l *Link) Self() Peer { return Peer{ID: l.o.Identity.ID, Key: l.o.Identity.PublicKey()} }
+
+// Outside is how many connections have been refused because of the addresses that
+// they came from.
+func (l *Link) Outside() uint64 { return l.outside.Load() }
 
 // Raft carries the connections of the agreed log.
 func (l *Link) Raft() *Stream { return l.raft }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -68,12 +70,14 @@ type node struct {
 
 func start(t *testing.T, o Options) node {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	if o.Listener == nil {
+		if o.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	n := node{addr: listener.Addr().String(), diary: newDiary()}
-	o.Listener, o.Log = listener, n.diary.log
+	n := node{addr: o.Listener.Addr().String(), diary: newDiary()}
+	o.Log = n.diary.log
 	if o.Identity == nil {
 		o.Identity = NewIdentity()
 	}
@@ -335,6 +339,50 @@ func TestStolenName(t *testing.T) {
 	if _, err := a.Raft().Dial(within(t), b.addr); err == nil || !strings.Contains(err.Error(), "it was removed") {
 		t.Error(err)
 	}
+}
+
+// TestOutside: what comes from an address that is not allowed is closed before
+// anything is read of it, is counted, and told once. A node comes from the
+// address at which it listens.
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	secrets := []*Secret{NewSecret()}
+	b := start(t, Options{Secrets: secrets, Handlers: map[string]Handler{"echo": echo}, Allow: func(from netip.Addr) bool {
+		return from == netip.MustParseAddr("127.0.0.1")
+	}})
+	for i := range 3 {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+		c, err := d.DialContext(within(t), "tcp", b.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("connection %d: %d bytes, %v", i, n, err)
+		}
+	}
+	b.diary.has(t, "refused a connection of 127.0.0.2: its address is not allowed")
+	if b.Outside() != 3 || b.diary.count() != 1 {
+		t.Errorf("%d are counted, %d lines", b.Outside(), b.diary.count())
+	}
+
+	elsewhere, err := net.Listen("tcp", "127.0.0.3:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from net.Listener // nil: at 127.0.0.1
+		ok   bool
+	}{{nil, true}, {elsewhere, false}} {
+		a := start(t, Options{Secrets: secrets, Listener: c.from})
+		if _, err := a.Call(within(t), b.addr, "echo", []byte("hello")); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	b.diary.has(t, "refused a connection of 127.0.0.3: its address is not allowed")
 }
 
 // TestRecheck: a node that is removed loses its connections, and its calls.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -108,7 +109,7 @@ func (l *Link) dial(ctx context.Context, addr, protocol string) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	defer context.AfterFunc(l.ctx, cancel)()
-	var d net.Dialer
+	d := net.Dialer{LocalAddr: l.source(addr)}
 	raw, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("node at %s: %w", addr, err)
@@ -119,6 +120,18 @@ func (l *Link) dial(ctx context.Context, addr, protocol string) (*Conn, error) {
 		return nil, errors.Join(fmt.Errorf("node at %s: %w", addr, err), closeQuietly(raw))
 	}
 	return c, nil
+}
+
+// source is where connections to another node come from: the address at which
+// the link listens, by which others know the node, also where its machine has
+// more of them. Nil: the system chooses.
+func (l *Link) source(to string) net.Addr {
+	own, ok := l.o.Listener.Addr().(*net.TCPAddr)
+	at, err := netip.ParseAddrPort(to)
+	if !ok || own.IP.IsUnspecified() || err != nil || at.Addr().Unmap().Is4() != (own.IP.To4() != nil) {
+		return nil
+	}
+	return &net.TCPAddr{IP: own.IP, Zone: own.Zone}
 }
 
 // closeQuietly closes a connection that has failed already.
