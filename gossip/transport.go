@@ -161,5 +161,9 @@ func (t *fromListen) DialAddressTimeout(a memberlist.Address, timeout time.Durat
 	if to, err := netip.ParseAddrPort(a.Addr); err == nil && to.Addr().Unmap().Is4() == t.addr.Is4() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.addr, 0))
 	}
-	return d.DialContext(ctx, "tcp", a.Addr)
+	conn, err := d.DialContext(ctx, "tcp", a.Addr)
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		failed.Source = nil // it says nothing: the port has not been chosen
+	}
+	return conn, err
 }

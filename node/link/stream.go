@@ -111,6 +111,9 @@ func (l *Link) dial(ctx context.Context, addr, protocol string) (*Conn, error) {
 	defer context.AfterFunc(l.ctx, cancel)()
 	d := net.Dialer{LocalAddr: l.source(addr)}
 	raw, err := d.DialContext(ctx, "tcp", addr)
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		failed.Source = nil // it says nothing: the port has not been chosen
+	}
 	if err != nil {
 		return nil, fmt.Errorf("node at %s: %w", addr, err)
 	}
