@@ -254,7 +254,7 @@ func errandCode(err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "weir: %v\n", err)
+	fmt.Fprintf(stderr, "weir: %s\n", printable(err.Error()))
 	var nobody *control.UnreachableError
 	var told *control.Failure
 	var usage *usageError
@@ -300,9 +300,9 @@ func (e *errand) done(o control.Outcome, err error, format string, args ...any) 
 		return err
 	}
 	return e.show(o, func(w io.Writer) {
-		fmt.Fprintf(w, format+"\n", args...)
+		fmt.Fprintln(w, printable(fmt.Sprintf(format, args...)))
 		if o.Note != "" {
-			fmt.Fprintln(w, o.Note)
+			fmt.Fprintln(w, printable(o.Note))
 		}
 	})
 }

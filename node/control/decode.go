@@ -76,7 +76,7 @@ func arguments(r *http.Request, names ...string) (url.Values, error) {
 		}
 	}
 	if left > 0 {
-		return nil, &Failure{Code: BadRequest, Text: "unknown argument in " + r.URL.RawQuery}
+		return nil, &Failure{Code: BadRequest, Text: fmt.Sprintf("unknown argument in %q", r.URL.RawQuery)}
 	}
 	return values, nil
 }
@@ -96,7 +96,7 @@ func write(r *http.Request) (Write, error) {
 	if values.Has("wait") {
 		w.Patience, err = time.ParseDuration(values.Get("wait"))
 		if err != nil || w.Patience < 0 || w.Patience > maxPatience {
-			return w, &Failure{Code: BadRequest, Text: fmt.Sprintf("wait=%s is no time from 0 to %s", values.Get("wait"), maxPatience)}
+			return w, &Failure{Code: BadRequest, Text: fmt.Sprintf("wait=%q is no time from 0 to %s", values.Get("wait"), maxPatience)}
 		}
 	}
 	switch {

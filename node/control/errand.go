@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -63,7 +64,7 @@ func (s *Socket) read(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	default:
-		return &Failure{Code: BadRequest, Text: fmt.Sprintf("consistency=%s is neither local nor linearizable", how)}
+		return &Failure{Code: BadRequest, Text: fmt.Sprintf("consistency=%q is neither local nor linearizable", how)}
 	}
 	w.Header().Set(headerApplied, strconv.FormatUint(s.o.Node.Status().Applied, 10))
 	return nil
@@ -91,6 +92,9 @@ func (s *Socket) addServer(w http.ResponseWriter, r *http.Request) (int, any, er
 		if body.Server == "" {
 			return Outcome{}, &Failure{Code: BadRequest, Text: `the field "server" is missing`}
 		}
+		if err := cmp.Or(checkText("server", body.Server, maxText), body.check()); err != nil {
+			return Outcome{}, err
+		}
 		return s.o.Node.AddServer(r.Context(), by, r.PathValue("upstream"), body)
 	})
 }
@@ -105,15 +109,13 @@ func (s *Socket) editServer(w http.ResponseWriter, r *http.Request) (int, any, e
 			return Outcome{}, &Failure{Code: BadRequest, Text: "nothing is to be changed"}
 		case body.Order == nil && body.Why != "":
 			return Outcome{}, &Failure{Code: BadRequest, Text: `"why" is said of an order`}
-		case len(body.Why) > maxWhy:
-			return Outcome{}, &Failure{Code: BadRequest, Text: fmt.Sprintf(`"why" has more than %d bytes`, maxWhy)}
+		}
+		if err := cmp.Or(checkText("why", body.Why, maxWhy), body.check()); err != nil {
+			return Outcome{}, err
 		}
 		return s.o.Node.EditServer(r.Context(), by, r.PathValue("upstream"), r.PathValue("server"), body)
 	})
 }
-
-// maxWhy bounds the reason for an order, in bytes: every node remembers it.
-const maxWhy = 500
 
 func (s *Socket) removeServer(w http.ResponseWriter, r *http.Request) (int, any, error) {
 	return s.change(w, r, nil, func(by Write) (Outcome, error) {

@@ -116,14 +116,14 @@ func (s *Socket) routes() http.Handler {
 	for path, methods := range known {
 		mux.HandleFunc(path, s.handler(func(w http.ResponseWriter, r *http.Request) (int, any, error) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
-			return 0, nil, &Failure{Code: MethodNotAllowed, Text: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, strings.Join(methods, " and "), r.Method)}
+			return 0, nil, &Failure{Code: MethodNotAllowed, Text: fmt.Sprintf("%q takes %s, not %s", r.URL.Path, strings.Join(methods, " and "), r.Method)}
 		}))
 	}
 	mux.HandleFunc("/", s.handler(func(_ http.ResponseWriter, r *http.Request) (int, any, error) {
 		if !strings.HasPrefix(r.URL.Path, "/v1/") {
-			return 0, nil, &Failure{Code: UnsupportedVersion, Text: fmt.Sprintf("%s: this version of weir has /v1/", r.URL.Path)}
+			return 0, nil, &Failure{Code: UnsupportedVersion, Text: fmt.Sprintf("%q: this version of weir has /v1/", r.URL.Path)}
 		}
-		return 0, nil, &Failure{Code: NotFound, Text: fmt.Sprintf("nothing is at %s", r.URL.Path)}
+		return 0, nil, &Failure{Code: NotFound, Text: fmt.Sprintf("nothing is at %q", r.URL.Path)}
 	}))
 	return mux
 }
@@ -160,6 +160,6 @@ func (s *Socket) failure(r *http.Request, err error) *Failure {
 	case errors.As(err, &large):
 		return &Failure{Code: TooLarge, Text: fmt.Sprintf("more than %d bytes", MaxBody)}
 	}
-	s.o.Log(fmt.Sprintf("control socket: %s %s: %v", r.Method, r.URL.Path, err))
+	s.o.Log(fmt.Sprintf("control socket: %s %q: %v", r.Method, r.URL.Path, err))
 	return &Failure{Code: InternalError, Text: err.Error()}
 }
