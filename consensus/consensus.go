@@ -287,8 +287,8 @@ func (c *Consensus) Refused() bool {
 }
 
 // Transfer has another voter lead. Any node may be asked. It returns who leads
-// then: still the same node if there is no other voter, nobody if this node has
-// not heard of another one soon.
+// then: still the same node if no other can, nobody if this node has not heard of
+// another one soon.
 func (c *Consensus) Transfer(ctx context.Context) (NodeID, error) {
 	before, _ := c.Leader()
 	if _, err := c.ask(ctx, message{Kind: askTransfer, Node: before}, c.o.Timeouts.Write); err != nil {

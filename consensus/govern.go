@@ -229,6 +229,9 @@ func (c *Consensus) nextVote(ctx context.Context, i *instance, seen *attendance)
 // vote takes the next step that gives or takes a vote. Nodes that have not
 // announced themselves yet count as well: they are about to.
 func (c *Consensus) vote(ctx context.Context, i *instance, servers map[NodeID]server, seen *attendance) (took bool, err error) {
+	if i.yielding.Load() > 0 {
+		return false, nil
+	}
 	step := NextStep(seen.of(servers, c.o.ID, c.o.now()))
 	_, announced := i.machine.state().Node(step.ID)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -88,6 +89,20 @@ func (c *Consensus) silent() (missing []NodeID, voters int) {
 		}
 	}
 	return missing, len(all)
+}
+
+// Indispensable tells, of a node without which there would be no quorum, which
+// other voters do not answer now; yes is false for all other nodes. It asks all
+// of them.
+func (c *Consensus) Indispensable(id NodeID) (missing []NodeID, yes bool) {
+	voters := c.Status().Voters
+	if !slices.Contains(voters, id) {
+		return nil, false
+	}
+	missing, _ = c.silent()
+	missing = slices.DeleteFunc(missing, func(other NodeID) bool { return other == id })
+	others := len(voters) - 1
+	return missing, 2*(others-len(missing)) <= others
 }
 
 func (h *herald) notice(c *Consensus, format string, args ...any) {

@@ -27,7 +27,8 @@ type instance struct {
 	faults    chan error            // the first, when it cannot go on
 	outcomes  outcomes
 	news      *bell
-	gate      gate // of writes, shut while another is to lead
+	gate      gate         // of writes, shut while another is to lead
+	yielding  atomic.Int32 // calls of relinquish that are under way
 	spreading *spreading
 }
 

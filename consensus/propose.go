@@ -298,7 +298,7 @@ func (c *Consensus) lead(ctx context.Context, e engine, m message) (r reply, err
 		r.Index, err = e.verify(ctx)
 	case askTransfer:
 		if m.Node == c.o.ID || m.Node == "" { // else it is done
-			err = e.transfer()
+			err = c.relinquish(e)
 		}
 	case askReadmit:
 		err = c.readmit(e, m.Node)

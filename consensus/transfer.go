@@ -79,6 +79,63 @@ func (i *instance) transfer() error {
 	return nil
 }
 
+// relinquish hands over because an operator wants it. Where nobody else has a
+// vote, a node that follows the log gets one first. That may be one too many: who
+// leads next takes one back, and this node takes none until it has handed over, but
+// what it was about to do already.
+func (c *Consensus) relinquish(e engine) error {
+	i, ok := e.(*instance)
+	if !ok || c.o.Stream == nil {
+		return e.transfer()
+	}
+	i.yielding.Add(1)
+	defer i.yielding.Add(-1)
+	for range relinquishTries {
+		heir, err := c.appoint(i)
+		if err != nil {
+			return err
+		}
+		if err := i.transfer(); err != nil || heir == nil || !i.leads() {
+			return err
+		}
+	}
+	return nil
+}
+
+// relinquishTries is how often a leader gives a vote to whom it hands over to.
+const relinquishTries = 3
+
+// appoint gives a vote to a node that has all that is agreed on, if nobody but
+// this one has a vote. It returns nil where somebody has, or nobody could.
+func (c *Consensus) appoint(i *instance) (*server, error) {
+	var heirs []server
+	present := c.o.Presence()
+	for _, s := range i.servers() {
+		switch n, known := i.machine.state().Node(s.id); {
+		case s.id == c.o.ID:
+		case s.voter:
+			return nil, nil
+		default:
+			if _, alive := present[s.id]; alive && known && !n.Removed {
+				heirs = append(heirs, s)
+			}
+		}
+	}
+	if len(heirs) == 0 || !i.leads() {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, c.o.Timeouts.Write)
+	defer cancel()
+	heir := i.readiest(ctx, heirs)
+	if heir == nil {
+		return nil, nil
+	}
+	if err := i.enter(server{heir.id, heir.addr, true}); err != nil {
+		return nil, fmt.Errorf("give a vote to %s: %w: %w", heir.id, errMaybe, err)
+	}
+	return heir, nil
+}
+
 // handOver begins to hand over to a voter, or to one that the library picks.
 func (i *instance) handOver(to *server) raft.Future {
 	if to == nil {

@@ -156,3 +156,60 @@ func TestTransferToNobody(t *testing.T) {
 		}
 	})
 }
+
+// Where one node votes for two, it can hand over to the other all the same, and
+// be removed then; the last node keeps what nobody else can take.
+func TestTransferToWhoHasNoVote(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newNetwork(t)
+		for range 2 {
+			w.add(t.TempDir(), 1).start()
+			w.settled()
+		}
+		one, two := w.all()[0], w.all()[1]
+		w.eventually("one follows without a vote", func() bool {
+			s := one.up().Status()
+			return len(s.Voters) == 1 && len(s.NonVoters) == 1 && s.Leader == one.o.ID
+		})
+		if _, yes := one.up().Indispensable(one.o.ID); !yes {
+			t.Error("the only voter is dispensable")
+		}
+		if missing, yes := one.up().Indispensable(two.o.ID); yes {
+			t.Errorf("who has no vote is indispensable beside %v", missing)
+		}
+		if id, err := two.up().Transfer(t.Context()); err != nil || id != two.o.ID {
+			t.Fatalf("node %s leads, %v", id, err)
+		}
+		if r, err := one.up().Propose(t.Context(), Command{Change: &RemoveNode{one.o.ID}}); err != nil || r.Code != Accepted {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		w.eventually("a cluster of one", func() bool {
+			s := two.up().Status()
+			return s.Leader == two.o.ID && len(s.Voters) == 1 && len(s.NonVoters) == 0
+		})
+		if r, err := two.up().Propose(t.Context(), addServer(1)); err != nil || r.Code != Accepted {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if id, err := two.up().Transfer(t.Context()); err != nil || id != two.o.ID {
+			t.Errorf("nobody is left, and node %s leads, %v", id, err)
+		}
+	})
+}
+
+// A voter without which the others that answer would be no quorum is indispensable.
+func TestIndispensable(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := cluster(t, 3, inMemory)
+		leader, others := w.leader()
+		if missing, yes := leader.up().Indispensable(others[0].o.ID); yes {
+			t.Errorf("while all answer: %v", missing)
+		}
+		others[1].stop()
+		if missing, yes := leader.up().Indispensable(others[0].o.ID); !yes || len(missing) != 1 || missing[0] != others[1].o.ID {
+			t.Errorf("%v, %v", missing, yes)
+		}
+		if missing, yes := leader.up().Indispensable(others[1].o.ID); yes {
+			t.Errorf("who does not answer is indispensable beside %v", missing)
+		}
+	})
+}

@@ -30,7 +30,7 @@ func (o *operator) Transfer(ctx context.Context) (control.Outcome, error) {
 	case now == "": // it has handed over, and to whom is not known yet
 		return control.Outcome{}, nil
 	case now == before:
-		return control.Outcome{}, &control.Failure{Code: control.Conflict, Text: fmt.Sprintf("node %q goes on to lead: there is no other voter", o.cluster.nameOf(string(now)))}
+		return control.Outcome{}, &control.Failure{Code: control.Conflict, Text: fmt.Sprintf("node %q goes on to lead: no other node is there that could", o.cluster.nameOf(string(now)))}
 	}
 	return control.Outcome{Leader: o.cluster.nameOf(string(now))}, nil
 }
@@ -52,7 +52,35 @@ func (o *operator) RemoveNode(ctx context.Context, w control.Write, node string)
 		}
 		return control.Outcome{}, err
 	}
+	if err := o.release(ctx, id); err != nil {
+		if outcome, done := o.repeated(ctx, w); done {
+			return outcome, nil
+		}
+		return control.Outcome{}, err
+	}
 	return o.propose(ctx, w, &consensus.RemoveNode{ID: id})
+}
+
+// release prepares the removal of a node. The only one with a vote hands over
+// first; the error tells that nobody else can lead, or that without this node
+// there would be no quorum, which could not be had again but by force.
+func (o *operator) release(ctx context.Context, id consensus.NodeID) error {
+	name := o.cluster.nameOf(string(id))
+	if slices.Equal(o.agreement().Status().Voters, []consensus.NodeID{id}) {
+		now, err := o.agreement().Transfer(ctx)
+		switch {
+		case err != nil:
+			return o.failure(ctx, err, "nothing was changed")
+		case now == id:
+			return &control.Failure{Code: control.Conflict, Text: fmt.Sprintf("node %q cannot be removed: no other node is there that could lead", name)}
+		}
+		return nil
+	}
+	if missing, yes := o.agreement().Indispensable(id); yes {
+		return &control.Failure{Code: control.Conflict, Text: fmt.Sprintf("node %q cannot be removed: without it there would be no quorum, since of the other voters these do not answer: %s",
+			name, control.JoinNames(o.nodeNames(missing)))}
+	}
+	return nil
 }
 
 // node returns the id of a node that is named by name or id.

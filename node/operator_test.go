@@ -371,3 +371,43 @@ func TestNodesOlder(t *testing.T) {
 		t.Errorf("%s, want %s", told(err), want)
 	}
 }
+
+// TestLeaveOneByOne: of two nodes one votes, and may leave all the same: the other
+// leads from then on. The last one cannot leave, since nobody could go on.
+func TestLeaveOneByOne(t *testing.T) {
+	t.Parallel()
+	s := operatedSite(t)
+	http := "upstream app { zone app 64k; server " + app(t, "one") + "; }"
+	nodes := map[int]*living{}
+	for i := 1; i <= 2; i++ {
+		nodes[i] = s.begin(t, i, s.conf(i, 2, http))
+	}
+	for i := range nodes {
+		eventually(t, "two nodes that see each other", func() bool { return nodes[i].inTable() == 2 && len(nodes[i].cluster.aliveNodes()) == 2 })
+	}
+	leader := 0
+	eventually(t, "one that votes, and leads", func() bool {
+		for i := range nodes {
+			status := nodes[i].cluster.consensus.Load().Status()
+			if status.Part == consensus.PartLeader && len(status.Voters) == 1 && len(status.NonVoters) == 1 {
+				leader = i
+			}
+		}
+		return leader != 0
+	})
+	if _, err := s.hand(leader).Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.isOut(t, leader)
+	last := 3 - leader
+	if _, err := s.hand(last).AddServer(t.Context(), "app", control.NewServer{Server: "127.0.0.1:3"}); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf(`Conflict: node "n%d" cannot be removed: no other node is there that could lead`, last)
+	if _, err := s.hand(last).Leave(t.Context()); told(err) != want {
+		t.Errorf("%s\nwant %s", told(err), want)
+	}
+	if _, err := s.hand(last).AddServer(t.Context(), "app", control.NewServer{Server: "127.0.0.1:4"}); err != nil {
+		t.Error(err)
+	}
+}
