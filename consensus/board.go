@@ -122,7 +122,7 @@ func ring(ch chan struct{}) {
 // for it: nodes that nobody asks spend little of their time on what is changing,
 // and are never further behind than maxHandPause.
 const (
-	handPause    = 3
+	handPause    = 9
 	maxHandPause = 250 * time.Millisecond
 )
 
