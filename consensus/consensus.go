@@ -120,6 +120,9 @@ type Consensus struct {
 	why     error  // why not, when current is nil
 	news    bell   // rings when current, or its leader, changes
 	trouble string // what interrupts agreement, as it was told; empty: nothing
+	// unwelcome is why the node was not let in when it asked last.
+	unwelcome error
+
 	forming forming
 	herald  herald
 	again   atomic.Bool // this node is to announce itself, though it is known

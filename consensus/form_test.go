@@ -219,6 +219,13 @@ func TestRefused(t *testing.T) {
 		thief.o.Name = "lb1"
 		thief.start()
 		w.eventually("the name is that of another", func() bool { return thief.says("is that of another node") })
+		if s := thief.up().Status(); !strings.Contains(s.Stopped, "is that of another node") {
+			t.Errorf("its status does not say why: %+v", s)
+		}
+		var out *RefusedError
+		if _, err := thief.up().Propose(t.Context(), addServer(1)); !errors.As(err, &out) || !strings.Contains(err.Error(), "is that of another node") {
+			t.Errorf("a write through it: %v", err)
+		}
 		if thief.up().known() || thief.up().State().Cluster().ID != "" {
 			t.Error("it was let in")
 		}

@@ -102,6 +102,7 @@ func (c *Consensus) announce() {
 	told := ""
 	for {
 		done, err := c.introduce()
+		c.noteRefusal(err)
 		if err != nil && err.Error() != told && c.ctx.Err() == nil {
 			told = err.Error()
 			c.o.Log.Warn(told)
@@ -114,6 +115,25 @@ func (c *Consensus) announce() {
 			return
 		}
 	}
+}
+
+// noteRefusal remembers that, and why, the cluster does not let this node in; nil:
+// it does, or is not found.
+func (c *Consensus) noteRefusal(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unwelcome = err
+}
+
+// unwelcomed gives the reason for which the cluster does not let this node in, if
+// it has no part in it; else nil.
+func (c *Consensus) unwelcomed(p Part) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p != PartNone || !errors.Is(c.unwelcome, errRefused) {
+		return nil
+	}
+	return c.unwelcome
 }
 
 // introduce looks whether the cluster knows of this start of the node, and tells

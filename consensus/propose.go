@@ -338,13 +338,16 @@ func (c *Consensus) call(ctx context.Context, addr string, m message) (r reply, 
 	return r, fmt.Errorf("%w: %s: %s", errMaybe, addr, r.Text)
 }
 
-// noQuorum tells who is missing.
+// noQuorum tells who is missing, or why this node is not let in.
 func (c *Consensus) noQuorum(why error) error {
 	e := &NoQuorumError{Why: why}
 	if engine, reason := c.engine(); engine == nil {
 		e.Why, e.Interrupted = reason, true
 	}
 	s := c.Status()
+	if err := c.unwelcomed(s.Part); err != nil {
+		return &RefusedError{err}
+	}
 	e.Voters, e.Missing = len(s.Voters), s.Missing
 	return e
 }

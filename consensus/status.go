@@ -64,5 +64,8 @@ func (c *Consensus) Status() Status {
 	case slices.Contains(s.NonVoters, c.o.ID):
 		s.Part = PartNonVoter
 	}
+	if err := c.unwelcomed(s.Part); err != nil {
+		s.Stopped = err.Error()
+	}
 	return s
 }
