@@ -218,10 +218,23 @@ func (c *council) put(ctx context.Context, s subject, n discovery.News) bool {
 		}
 		result, err = c.propose(ctx, command)
 	}
+	settled := err == nil && result.Code == consensus.Accepted
+	if settled {
+		c.trust(s)
+	}
+	return settled
+}
+
+// trust logs, if it was told that an answer waits for somebody to confirm it, that
+// it waits no more.
+func (c *council) trust(s subject) {
 	c.mu.Lock()
+	told := c.told[s]
 	delete(c.told, s)
 	c.mu.Unlock()
-	return err == nil && result.Code == consensus.Accepted
+	if told {
+		c.log.Logf(errorlog.Notice, 0, "upstream %q: the servers of %s follow its name servers again", s.upstream, s.question.Host)
+	}
 }
 
 // doubt logs once that an answer waits for somebody to confirm it.

@@ -128,6 +128,13 @@ func TestMassChange(t *testing.T) {
 					t.Errorf("settled: %v", got)
 				}
 			}
+			council.propose = func(context.Context, consensus.Command) (consensus.Result, error) { return consensus.Result{}, nil }
+			for range 2 {
+				council.put(t.Context(), s, discovery.News{Records: records})
+			}
+			if n := strings.Count(stderr.String(), "app.example follow its name servers again"); n == 1 == c.settled || n > 1 {
+				t.Errorf("the end of it was told %d times", n)
+			}
 			if n := strings.Count(stderr.String(), "it removes too much"); n == 1 == c.settled || n > 1 {
 				t.Errorf("told %d times", n)
 			}
