@@ -65,11 +65,18 @@ func (p *PutAnswer) apply(d *draft) *refusal {
 	switch {
 	case known && slices.EqualFunc(old.Records, records, Record.equal):
 		return nil
-	case d.present() > 1 && massLoss(old.Records, records) && !p.confirmed(d):
+	case d.Doubtful(p) && !p.confirmed(d):
 		return refuse(Unconfirmed, "the answer for %q removes more than half of the servers", p.Host)
 	}
 	d.answers = d.answers.with(p.key(), Answer{Question: p.Question, Modified: d.index, Resolver: p.Resolver, Records: records})
 	return nil
+}
+
+// Doubtful reports whether an answer takes away so much that it is refused unless
+// another node was told the same.
+func (s *State) Doubtful(p *PutAnswer) bool {
+	old, known := s.answers.Get(p.key())
+	return known && s.present() > 1 && massLoss(old.Records, inOrder(p.Records))
 }
 
 // confirmed reports whether another node of the cluster was told the same.

@@ -200,24 +200,19 @@ func (f *feed) differing() map[subject]followed {
 	return list
 }
 
-// put proposes an answer, and has it confirmed if need be. It reports whether
-// the matter is settled.
+// put proposes an answer, and has it confirmed before if need be: what is refused
+// stands in the log, too. It reports whether the matter is settled.
 func (c *council) put(ctx context.Context, s subject, n discovery.News) bool {
 	ctx, cancel := context.WithTimeout(ctx, proposeTime)
 	defer cancel()
 	change := &consensus.PutAnswer{Question: s.agreed(), Resolver: consensus.NodeID(c.self), Records: recordsOf(n.Records)}
-	command := consensus.Command{Actor: "resolver " + c.self, Change: change}
-	result, err := c.propose(ctx, command)
-	if err != nil {
-		return false
-	}
-	if result.Code == consensus.Unconfirmed {
+	if c.state().Doubtful(change) {
 		if change.Confirmed = consensus.NodeID(c.witness(ctx, s, n)); change.Confirmed == "" {
-			c.doubt(s, result.Reason)
+			c.doubt(s)
 			return false
 		}
-		result, err = c.propose(ctx, command)
 	}
+	result, err := c.propose(ctx, consensus.Command{Actor: "resolver " + c.self, Change: change})
 	settled := err == nil && result.Code == consensus.Accepted
 	if settled {
 		c.trust(s)
@@ -238,13 +233,13 @@ func (c *council) trust(s subject) {
 }
 
 // doubt logs once that an answer waits for somebody to confirm it.
-func (c *council) doubt(s subject, reason string) {
+func (c *council) doubt(s subject) {
 	c.mu.Lock()
 	told := c.told[s]
 	c.told[s] = true
 	c.mu.Unlock()
 	if !told {
-		c.log.Logf(errorlog.Error, 0, "upstream %q: %s, and no other node was told the same: the servers stay", s.upstream, reason)
+		c.log.Logf(errorlog.Error, 0, "upstream %q: the answer for %q removes more than half of the servers, and no other node was told the same: the servers stay", s.upstream, s.question.Host)
 	}
 }
 

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,38 +87,72 @@ func TestSameRecords(t *testing.T) {
 	}
 }
 
+// ownLog is what nodes have agreed on, without nodes.
+type ownLog struct {
+	state   *consensus.State
+	refused int
+}
+
+func (a *ownLog) propose(_ context.Context, c consensus.Command) (consensus.Result, error) {
+	next, result := a.state.Apply(c, a.state.Index()+1, time.Now())
+	if a.state = next; result.Code != consensus.Accepted {
+		a.refused++
+	}
+	return result, nil
+}
+
+// newOwnLog is that of two nodes, of which the first is one, on an answer.
+func newOwnLog(t *testing.T, one string, s subject, records []discovery.Record) *ownLog {
+	t.Helper()
+	a := &ownLog{state: &consensus.State{}}
+	answer := &consensus.PutAnswer{Question: s.agreed(), Resolver: consensus.NodeID(one), Records: recordsOf(records)}
+	changes := []consensus.Change{answer}
+	for i, id := range []string{one, strings.Repeat("b", 32)} {
+		key := bytes.Repeat([]byte{byte(i)}, ed25519.PublicKeySize)
+		changes = append(changes, &consensus.JoinNode{ID: consensus.NodeID(id), Name: id, PublicKey: key, Addr: "10.0.0.1:1", Boot: 1})
+	}
+	for _, c := range changes {
+		if r, err := a.propose(t.Context(), consensus.Command{Change: c}); err != nil || r.Code != consensus.Accepted {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	return a
+}
+
 // TestMassChange: an answer that takes away much is agreed on only when another
-// node was told the same.
+// node was told the same, which is asked before: the log has no entry in vain.
 func TestMassChange(t *testing.T) {
 	t.Parallel()
 	s := subject{"app", upstream.Question{Host: "app.example"}}
-	records := []discovery.Record{{Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}
+	addrs := func(n byte) (list []discovery.Record) {
+		for i := range n {
+			list = append(list, discovery.Record{Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, i})}})
+		}
+		return list
+	}
+	self, other := strings.Repeat("a", 32), strings.Repeat("b", 32)
 	for _, c := range []struct {
 		name    string
 		says    heard
 		err     error
 		settled bool
 	}{
-		{"the same", heard{Known: true, Records: records}, nil, true},
+		{"the same", heard{Known: true, Records: addrs(1)}, nil, true},
 		{"something else", heard{Known: true}, nil, false},
-		{"what it knew before", heard{Known: true, Failing: true, Records: records}, nil, false},
+		{"what it knew before", heard{Known: true, Failing: true, Records: addrs(1)}, nil, false},
 		{"nothing", heard{}, nil, false},
 		{"not there", heard{}, errors.New("no route"), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			stderr := &output{}
+			stderr, agreed := &output{}, newOwnLog(t, self, s, addrs(4))
 			council := &council{
-				self: "a", alive: func() []string { return []string{"a", "b"} }, told: map[subject]bool{},
-				log: errorlog.NewFunc(errorlog.Info, func(_ errorlog.Level, _ uint64, message string) { fmt.Fprintln(stderr, message) }),
-				propose: func(_ context.Context, cmd consensus.Command) (consensus.Result, error) {
-					if cmd.Change.(*consensus.PutAnswer).Confirmed == "b" {
-						return consensus.Result{}, nil
-					}
-					return consensus.Result{Code: consensus.Unconfirmed, Reason: "it removes too much"}, nil
-				},
+				self: self, alive: func() []string { return []string{self, other} }, told: map[subject]bool{},
+				log:     errorlog.NewFunc(errorlog.Info, func(_ errorlog.Level, _ uint64, message string) { fmt.Fprintln(stderr, message) }),
+				state:   func() *consensus.State { return agreed.state },
+				propose: agreed.propose,
 				ask: func(_ context.Context, node string, _ []byte) ([]byte, error) {
-					if node != "b" {
+					if node != other {
 						t.Errorf("%s is asked", node)
 					}
 					body, err := json.Marshal(c.says)
@@ -124,18 +160,22 @@ func TestMassChange(t *testing.T) {
 				},
 			}
 			for range 2 {
-				if got := council.put(t.Context(), s, discovery.News{Records: records}); got != c.settled {
+				if got := council.put(t.Context(), s, discovery.News{Records: addrs(1)}); got != c.settled {
 					t.Errorf("settled: %v", got)
 				}
 			}
-			council.propose = func(context.Context, consensus.Command) (consensus.Result, error) { return consensus.Result{}, nil }
 			for range 2 {
-				council.put(t.Context(), s, discovery.News{Records: records})
+				if !council.put(t.Context(), s, discovery.News{Records: addrs(5)}) {
+					t.Error("what takes nothing away is doubtful")
+				}
+			}
+			if agreed.refused > 0 {
+				t.Errorf("%d entries of the log in vain", agreed.refused)
 			}
 			if n := strings.Count(stderr.String(), "app.example follow its name servers again"); n == 1 == c.settled || n > 1 {
 				t.Errorf("the end of it was told %d times", n)
 			}
-			if n := strings.Count(stderr.String(), "it removes too much"); n == 1 == c.settled || n > 1 {
+			if n := strings.Count(stderr.String(), "removes more than half of the servers"); n == 1 == c.settled || n > 1 {
 				t.Errorf("told %d times", n)
 			}
 		})
