@@ -100,11 +100,12 @@ func (o *Options) transport(c *memberlist.Config) (memberlist.NodeAwareTransport
 func (o *Options) profile() *memberlist.Config {
 	c := memberlist.DefaultLANConfig()
 	c.ProbeInterval, c.ProbeTimeout, c.SuspicionMult = 500*time.Millisecond, 200*time.Millisecond, 3
+	// A turn wakes the process, and most find nothing to say; in a large cluster reports are passed on in turns.
+	c.GossipInterval, c.GossipNodes = 200*time.Millisecond, 4
 	if o.Large {
 		c.ProbeInterval, c.ProbeTimeout, c.SuspicionMult = time.Second, 500*time.Millisecond, 4
+		c.GossipInterval = 100 * time.Millisecond
 	}
-	// Only news of membership goes this way. Each turn wakes the process, and most find nothing to say.
-	c.GossipInterval, c.GossipNodes = 200*time.Millisecond, 4
 	c.TCPTimeout = 5 * time.Second
 	c.DeadNodeReclaimTime = 5 * time.Second // a node may come back at another address
 	c.EnableCompression = false             // costs more than it saves
