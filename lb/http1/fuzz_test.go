@@ -23,6 +23,7 @@ var seeds = []string{
 	"POST / HTTP/1.0|Content-Length: 007|Connection: keep-alive||1234567",
 	"GET / HTTP/1.1|Host : h|A: b| c||",
 	"GET / HTTP/1.1|Host: h\x00|A: b\rc||",
+	"A /#00000% HTTP/1.0|0000:0||",
 }
 
 // fuzzLimits are small, so that their edges are reached.
@@ -189,8 +190,10 @@ func FuzzAgainstNetHTTP(f *testing.F) {
 func beyondNetHTTP(r *request.Request) bool {
 	path, _, _ := SplitTarget(r.URI())
 	_, _, err := DecodePath(nil, path, false)
+	_, fragment, _ := bytes.Cut(r.URI(), []byte("#"))
 	_, dropped := NextDropped(r, 0)
 	return err != nil || // it decodes the path at once
+		bytes.IndexByte(fragment, '%') >= 0 || // and the fragment, which weir leaves off
 		dropped || // it does not drop fields, but refuses or keeps them
 		r.Scheme.Len() > 0 && r.Head.Bytes(r.HostRaw)[0] == '[' || // it checks the sense of an IPv6 address
 		r.Head.Has(request.FieldTrailer) // it refuses names that weir does not pass on
